@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace hub {
+
+// How often a message may and must arrive (MQTT 5.0 section 4.3).
+enum class Qos : std::uint8_t { at_most_once = 0, at_least_once = 1, exactly_once = 2 };
+
+// Wall-clock time, as it is stored: microseconds since 1970-01-01 UTC.
+using Timestamp = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;
+
+// Names one accepted message among all messages of all hubs that write to one database.
+// 128 bits: the time of receipt, then the hub's start and a counter of the shard that took it.
+struct MessageId {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+
+  // 32 lower-case hexadecimal digits; sorts by time of receipt.
+  [[nodiscard]] std::string to_string() const;
+
+  friend bool operator==(const MessageId&, const MessageId&) = default;
+};
+
+// Bytes past the end of MessageView::payload that may be read (not interpreted): simdjson reads
+// in blocks. Whoever makes a MessageView provides them.
+inline constexpr std::size_t kPayloadPadding = 64;
+
+// An application message as rules and storage see it. Borrows everything, for the length of a
+// call: on the way of a message the views point into the shard's receive buffer.
+struct MessageView {
+  MessageId id;
+  Timestamp received_at;
+  std::string_view topic;      // a valid topic name: UTF-8, no wildcards, not empty
+  std::string_view payload;    // any bytes; kPayloadPadding more are readable past its end
+  std::string_view client_id;  // of the publisher; UTF-8
+  std::string_view username;   // empty when CONNECT had none
+  Qos qos = Qos::at_most_once;
+  bool retain = false;
+};
+
+// Names one acknowledgement that the broker owes to a client. Only the broker looks inside;
+// storage keeps it with a batch and hands it back when that batch has committed.
+struct AckToken {
+  std::uint64_t session = 0;
+  std::uint32_t detail = 0;
+};
+
+}  // namespace hub

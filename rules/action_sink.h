@@ -1,0 +1,47 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/message.h"
+#include "base/value.h"
+
+namespace hub::rules {
+
+class DumpAction;
+class RepublishAction;
+class RulePlan;
+
+// Why a rule could not do what it says for one message. Each is a counter's name and the
+// dead-letter table's reason.
+enum class RuleFailure : std::uint8_t {
+  payload_not_json,   // the rule reads payload.…, and the payload is not one JSON value
+  evaluation_failed,  // a function or an operator got a value that it cannot take
+  value_unfit,        // a value that its column cannot store
+  template_failed,    // a republish topic that is not a valid topic name
+};
+
+// What rules do to the world, one call per effect, in the order of the rule file. Declared by
+// rules, implemented where storage and broker are joined (hub/). Called on the shard's thread;
+// every argument is borrowed for the call.
+class ActionSink {
+ public:
+  virtual ~ActionSink() = default;
+
+  // One row for the action's table: values[i] belongs to action.columns()[i].
+  virtual void dump(const RulePlan& rule, const DumpAction& action, std::span<const Value> values,
+                    const MessageView& message) = 0;
+
+  virtual void republish(const RulePlan& rule, const RepublishAction& action,
+                         std::string_view topic, std::string_view payload,
+                         const MessageView& message) = 0;
+
+  // WHERE was not true. No other call follows for this rule and message.
+  virtual void filtered(const RulePlan& rule, const MessageView& message) = 0;
+
+  // The rule stops here for this message. `detail` is a sentence for a person.
+  virtual void failed(const RulePlan& rule, RuleFailure failure, std::string_view detail,
+                      const MessageView& message) = 0;
+};
+
+}  // namespace hub::rules
