@@ -1,7 +1,10 @@
 #pragma once
 
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -40,6 +43,39 @@ struct MessageView {
   std::string_view username;   // empty when CONNECT had none
   Qos qos = Qos::at_most_once;
   bool retain = false;
+};
+
+class Message;
+using MessageRef = boost::intrusive_ptr<const Message>;
+
+// An application message that outlives the call that brought it: for subscribers, for other
+// shards, as a will, as a retained message. Immutable; shared by reference count across threads.
+class Message : public boost::intrusive_ref_counter<Message, boost::thread_safe_counter> {
+ public:
+  // properties: the MQTT 5.0 properties that travel with the message (section 3.3.2.3), encoded
+  // without their length, without topic alias, subscription identifiers and expiry interval.
+  // expires_at: when the message expiry interval ends, if it had one.
+  static MessageRef make(const MessageView& view, std::string_view properties = {},
+                         std::optional<Timestamp> expires_at = {});
+
+  // Borrows from this message; its payload is padded.
+  [[nodiscard]] const MessageView& view() const noexcept { return view_; }
+  [[nodiscard]] std::string_view properties() const noexcept { return properties_; }
+  [[nodiscard]] std::optional<Timestamp> expires_at() const noexcept { return expires_at_; }
+  [[nodiscard]] bool expired(Timestamp now) const noexcept {
+    return expires_at_ && *expires_at_ <= now;
+  }
+  // What the message holds in memory, for the bounds of queues.
+  [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(Message) + text_.size(); }
+
+  Message(const MessageView& view, std::string_view properties,
+          std::optional<Timestamp> expires_at);
+
+ private:
+  std::string text_;  // topic, payload, client id, user name, properties, padding
+  MessageView view_;
+  std::string_view properties_;
+  std::optional<Timestamp> expires_at_;
 };
 
 // Names one acknowledgement that the broker owes to a client. Only the broker looks inside;
