@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/message.h"
+#include "base/table_schema.h"
+#include "rules/rule_file.h"
+
+namespace hub::rules {
+
+namespace sql {
+struct BoundExpr;
+struct BoundQuery;
+}  // namespace sql
+
+// Writes one row per message into one table. Immutable.
+class DumpAction {
+ public:
+  struct Parts {
+    std::size_t index = 0;
+    TableSchema table;
+    std::vector<Column> columns;
+    std::vector<std::string> key;
+    OnConflict on_conflict = OnConflict::none;
+    const sql::BoundExpr* when = nullptr;
+    std::vector<bool> as_json;
+  };
+  explicit DumpAction(Parts parts) : parts_(std::move(parts)) {}
+
+  // Counts the dump actions of a rule set from 0: sinks keep what belongs to one in a vector.
+  [[nodiscard]] std::size_t index() const { return parts_.index; }
+  // "dump climate", for counters and dead letters.
+  [[nodiscard]] std::string name() const { return "dump " + parts_.table.name; }
+  [[nodiscard]] const TableSchema& table() const { return parts_.table; }
+  // What a row has, in the order of its values: the rule's outputs.
+  [[nodiscard]] const std::vector<Column>& columns() const { return parts_.columns; }
+  // The columns that tell one row from another; empty when the rule does not say.
+  [[nodiscard]] const std::vector<std::string>& key() const { return parts_.key; }
+  [[nodiscard]] OnConflict on_conflict() const { return parts_.on_conflict; }
+
+  // For the evaluator: the action's condition, or null; and which columns take JSON.
+  [[nodiscard]] const sql::BoundExpr* when() const { return parts_.when; }
+  [[nodiscard]] const std::vector<bool>& as_json() const { return parts_.as_json; }
+
+ private:
+  Parts parts_;
+};
+
+// Text with ${name} in it, the names resolved to outputs.
+struct Template {
+  struct Part {
+    std::string text;                   // comes first
+    std::optional<std::size_t> output;  // then this output's value
+  };
+  std::vector<Part> parts;
+};
+
+// Publishes a message made from the outputs. Immutable.
+class RepublishAction {
+ public:
+  struct Parts {
+    Template topic;
+    std::optional<Template> payload;
+    std::optional<Qos> qos;
+    bool retain = false;
+    const sql::BoundExpr* when = nullptr;
+  };
+  explicit RepublishAction(Parts parts) : parts_(std::move(parts)) {}
+
+  [[nodiscard]] Qos qos(const MessageView& message) const {
+    return parts_.qos.value_or(message.qos);
+  }
+  [[nodiscard]] bool retain() const { return parts_.retain; }
+
+  // For the evaluator.
+  [[nodiscard]] const Template& topic() const { return parts_.topic; }
+  [[nodiscard]] const std::optional<Template>& payload() const { return parts_.payload; }
+  [[nodiscard]] const sql::BoundExpr* when() const { return parts_.when; }
+
+ private:
+  Parts parts_;
+};
+
+using Action = std::variant<DumpAction, RepublishAction>;
+
+// One rule, compiled: names resolved, types checked. Immutable; any thread may use it.
+class RulePlan {
+ public:
+  RulePlan(std::size_t index, std::string name, std::string description,
+           std::unique_ptr<const sql::BoundQuery> query, std::vector<Action> actions);
+  ~RulePlan();
+  RulePlan(const RulePlan&) = delete;
+  RulePlan& operator=(const RulePlan&) = delete;
+
+  // Counts the rules of a rule set from 0: sinks keep a rule's counters in a vector.
+  [[nodiscard]] std::size_t index() const { return index_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
+  [[nodiscard]] const std::string& description() const { return description_; }
+  [[nodiscard]] const std::vector<std::string>& filters() const;
+  [[nodiscard]] const std::vector<Action>& actions() const { return actions_; }
+  [[nodiscard]] const sql::BoundQuery& query() const { return *query_; }
+
+ private:
+  std::size_t index_;
+  std::string name_;
+  std::string description_;
+  std::unique_ptr<const sql::BoundQuery> query_;
+  std::vector<Action> actions_;
+};
+
+}  // namespace hub::rules
