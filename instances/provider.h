@@ -128,12 +128,16 @@ struct ProcessStatus {
   enum class State : std::uint8_t {
     absent,  // never started, removed, or stopped by stop()
     running,
-    exited,  // ended by itself
+    waiting,  // ended by itself; its supervisor starts it again after a pause that grows
+    exited,   // ended by itself, and its supervisor is gone too: an ensure_ call starts both
   };
   State state = State::absent;
-  int pid = 0;                     // when running
-  std::optional<int> exit_code;    // when exited and known: a process that was adopted after a
-  std::optional<int> exit_signal;  // restart of the control plane does not tell
+  int pid = 0;  // when running
+  // How often it ended by itself without having run for a minute in between: above four, it is in a
+  // crash loop, and is still started again, at most every half minute.
+  std::uint32_t failures_in_a_row = 0;
+  std::optional<int> exit_code;    // of the last time that it ended by itself
+  std::optional<int> exit_signal;  // the same, when a signal ended it
   std::string last_lines;          // the end of what it wrote to standard error, at most 4 KiB
 };
 
@@ -154,9 +158,9 @@ struct ProviderOptions {
 };
 
 // Thread-safe: calls for different ids may run at the same time, calls for one id are serialised by
-// the provider. Every call blocks, and none longer than a minute. All but list(), status() and
-// notes() throw ProviderError; what they had done before it stays, and is found by the next
-// attempt.
+// the provider. Every call blocks, and none longer than a minute. All but list(), status(),
+// storage_bytes() and notes() throw ProviderError; what they had done before it stays, and is found
+// by the next attempt.
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -195,7 +199,12 @@ class Provider {
   // Ends the process of a database or a hub and waits for it; its folder and its port stay.
   virtual void stop(const std::string& instance_id, std::chrono::seconds grace) = 0;
 
-  [[nodiscard]] virtual ProcessStatus status(const std::string& instance_id) const = 0;
+  // Each process has a supervisor, which outlives the control plane and starts it again when it
+  // ends by itself. The id is that of a database, a hub or an endpoint.
+  [[nodiscard]] virtual ProcessStatus status(const std::string& id) const = 0;
+
+  // What the folder of a database takes on disk; 0 when there is none. Cost: a walk through it.
+  [[nodiscard]] virtual std::uint64_t storage_bytes(const std::string& instance_id) const = 0;
 
   // Requires the instance's port. Returns the public address that leads to it.
   virtual Endpoint ensure_endpoint(const EndpointSpec& spec) = 0;
