@@ -1,12 +1,13 @@
 #pragma once
 
-#include <boost/asio/io_context.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/message.h"
 #include "base/table_schema.h"
@@ -14,17 +15,43 @@
 
 namespace hub::storage {
 
+// What becomes of a row whose key the table already has.
+enum class OnConflict : std::uint8_t {
+  ignore,  // the stored row stays: the first one wins
+  update,  // its other columns take the new values: the last one wins
+};
+
 // Where the rows of one dump action go: a table and the columns that the rows have, in order.
-// Immutable and shared by all shards once made.
+// Immutable once made, and shared by all shards.
 struct RowTarget {
   std::string rule;    // for the dead-letter table and the counters
   std::string action;  // "dump climate"
   std::string schema;
   std::string table;
   std::vector<Column> columns;
+
+  // Columns (by name, of `columns`) that make a row the same row; a unique index over exactly
+  // these must exist. Empty: every row is a new one.
+  std::vector<std::string> key;
+  OnConflict on_conflict = OnConflict::ignore;  // read only when there is a key
+};
+using RowTargetPtr = std::shared_ptr<const RowTarget>;
+
+// What became of the rows of one target in one transaction. Their sum is the rows appended.
+struct RowOutcome {
+  std::uint64_t committed = 0;     // a row was inserted, or updated by key
+  std::uint64_t duplicates = 0;    // absorbed: the key was there, in the table or in the batch
+  std::uint64_t dead_letters = 0;  // refused by the database
 };
 
-// What the broker gives to, and takes from, the writer. All calls on the writer's thread.
+// Why the database refused something, for a person.
+struct DatabaseFault {
+  std::string sqlstate;  // five characters; empty when the server did not speak
+  std::string message;   // one sentence, with the server's DETAIL where it has one
+};
+
+// What the writer tells to, and asks from, its owner. All calls on the writer's thread, never from
+// inside a call on the writer. Each may call the writer.
 class CommitListener {
  public:
   virtual ~CommitListener() = default;
@@ -35,28 +62,43 @@ class CommitListener {
   // Everything that was appended before each token is durable. Tokens come in the order in which
   // they were given.
   virtual void on_committed(std::span<const AckToken> tokens) = 0;
+
+  // The account of a committed batch, once for each of its targets; before its tokens.
+  virtual void on_rows(const RowTarget& /*target*/, const RowOutcome& /*outcome*/) {}
+
+  // A table that cannot be written at all (dropped, a column gone, no permission): its rows become
+  // dead letters from now on, until a batch is accepted again and on_target_usable() follows.
+  virtual void on_target_fault(const RowTarget& /*target*/, const DatabaseFault& /*fault*/) {}
+  virtual void on_target_usable(const RowTarget& /*target*/) {}
+
+  // The database is away, or refuses whole batches for a passing reason: they are held. Called when
+  // the reason changes; on_database_available() follows when a batch or a connection succeeds.
+  virtual void on_database_unavailable(const DatabaseFault& /*fault*/) {}
+  virtual void on_database_available() {}
 };
 
 struct BatchLimits {
-  std::size_t rows = 20'000;                       // a batch that has as many is sent alone
-  std::size_t bytes = std::size_t{4} << 20;        // of encoded rows in one batch
-  std::size_t held_bytes = std::size_t{256} << 20; // of all that waits: see congested()
+  std::size_t rows = 20'000;                        // a batch that has as many is sent alone
+  std::size_t bytes = std::size_t{4} << 20;         // of encoded rows in one batch
+  std::size_t held_bytes = std::size_t{256} << 20;  // of all that waits: see congested()
 };
 
 // Gathers the rows of one shard and writes them, one transaction after the other.
 //
 // Group commit without a timer: the open batch is sent when end_of_turn() finds no other one under
-// way, so an idle hub commits a lone row at once and a busy one amortises. Rows are committed in
-// the order in which they were appended. One shard's; every call on that shard's thread.
+// way, or when the one under way returns, so an idle hub commits a lone row at once and a busy one
+// amortises. Batches commit in the order in which they were filled. One shard's; every call on
+// that shard's thread.
 class BatchWriter {
  public:
   virtual ~BatchWriter() = default;
 
-  // Adds a row to the open batch. values.size() == target.columns.size().
+  // Adds a row to the open batch. values.size() == target->columns.size().
   // Returns what is wrong, as a sentence for a person, when a value cannot be stored in its column;
   // the batch is then as before. The original message is kept with the batch until it commits, so
-  // that a row which the database refuses can become a dead letter.
-  [[nodiscard]] virtual std::optional<std::string> append(const RowTarget& target,
+  // that a row which the database refuses can become a dead letter; once for all the rows that are
+  // appended one after the other for the same message.
+  [[nodiscard]] virtual std::optional<std::string> append(const RowTargetPtr& target,
                                                           std::span<const Value> values,
                                                           const MessageView& message) = 0;
 
@@ -65,12 +107,12 @@ class BatchWriter {
                                   std::string_view reason, std::string_view detail,
                                   const MessageView& message) = 0;
 
-  // `token` comes back by on_committed once all that was appended so far has committed; at the
-  // end of this turn when nothing is open or under way.
+  // `token` comes back by on_committed once all that was appended so far has committed; soon, by a
+  // handler of its own on the shard's loop, when nothing is open or under way.
   virtual void acknowledge_after_commit(AckToken token) = 0;
 
   // Sets the durable state of a client's session; empty removes it. Opaque bytes. Commits with the
-  // batch that is closing: only from on_batch_closing().
+  // batch that is closing: only from on_batch_closing(). The last call for a client wins.
   virtual void save_session_state(std::string_view client_id, std::string_view state) = 0;
 
   // Asks that the batch be sent although it may have no row, as session state has changed.
@@ -87,7 +129,8 @@ class BatchWriter {
   // Bytes of rows, messages and tokens that have not committed.
   [[nodiscard]] virtual std::size_t held_bytes() const noexcept = 0;
 
-  // True when nothing is open or under way.
+  // True when nothing is open, under way or about to be acknowledged. To stop: end_of_turn(), then
+  // run the loop until this holds.
   [[nodiscard]] virtual bool idle() const noexcept = 0;
 };
 

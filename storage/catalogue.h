@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/table_schema.h"
+
+namespace hub::storage {
+
+// Reads tables from the live database's catalogue. Blocking; for start-up and rule loading.
+class PgCatalogue {
+ public:
+  // Connects; throws std::runtime_error with the server's or libpq's words.
+  explicit PgCatalogue(const std::string& url);
+  ~PgCatalogue();
+
+  // name: "table", found by the search_path, or "schema.table"; unquoted and case-sensitive.
+  // Tables, partitioned tables and views are tables. Empty when there is none of that name or the
+  // role may not insert into it. Throws std::runtime_error when the database fails.
+  [[nodiscard]] std::optional<TableSchema> table(std::string_view name) const;
+
+  // Why table() is empty, as a sentence: `there is no table "x"; there are: "y", "z"` or
+  // `role "hub" may not insert into "x"`.
+  [[nodiscard]] std::string why_not(std::string_view name) const;
+
+  // True when the table has a unique index over exactly these columns, in any order, that a dump
+  // with this key needs (not partial, not over expressions, not deferrable).
+  [[nodiscard]] bool has_unique_index(const TableSchema& table,
+                                      const std::vector<std::string>& columns) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hub::storage

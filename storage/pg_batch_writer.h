@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "storage/batch_writer.h"
+#include "storage/connector.h"
+#include "storage/writer_counters.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace hub::storage {
+
+struct PgWriterOptions {
+  // Names this writer among all writers of one database, for ever: the hub's id, made anew at each
+  // start (a UUID as text), and the shard's number.
+  std::string hub_id;
+  unsigned shard = 0;
+
+  BatchLimits limits;
+
+  // How long a batch may go without any byte from the database before the link is given up and the
+  // batch's fate is looked up on a new one. Doubles with every such failure in a row, up to
+  // tenfold.
+  std::chrono::milliseconds answer_timeout{30'000};
+
+  // Pauses between attempts: the first, doubling up to the last, each shortened at random by up to
+  // a half.
+  std::chrono::milliseconds first_pause{50};
+  std::chrono::milliseconds last_pause{10'000};
+};
+
+// The BatchWriter on a non-blocking libpq connection inside the shard's io_context.
+//
+// One batch is one transaction, written by binary COPY (rows with a key: by one set-based INSERT),
+// with a mark in iothub.writer that commits with it. After a broken link that mark tells whether
+// the batch committed, so nothing is sent twice. storage/README.md has the whole story: batches,
+// bad rows, faults, retries.
+//
+// Made, used and destroyed on the shard's thread. `io`, `connector` and `listener` outlive it.
+// Connects by itself, at once; until then batches are held. Destruction drops what has not
+// committed.
+class PgBatchWriter final : public BatchWriter {
+ public:
+  PgBatchWriter(boost::asio::io_context& io, Connector& connector, PgWriterOptions options,
+                CommitListener& listener);
+  ~PgBatchWriter() override;
+
+  [[nodiscard]] std::optional<std::string> append(const RowTargetPtr& target,
+                                                  std::span<const Value> values,
+                                                  const MessageView& message) override;
+  void append_dead_letter(std::string_view rule, std::string_view action, std::string_view reason,
+                          std::string_view detail, const MessageView& message) override;
+  void acknowledge_after_commit(AckToken token) override;
+  void save_session_state(std::string_view client_id, std::string_view state) override;
+  void session_state_changed() override;
+  void end_of_turn() override;
+  [[nodiscard]] bool congested() const noexcept override;
+  [[nodiscard]] std::size_t held_bytes() const noexcept override;
+  [[nodiscard]] bool idle() const noexcept override;
+
+  [[nodiscard]] const WriterCounters& counters() const noexcept;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;  // also held by its running coroutine
+};
+
+}  // namespace hub::storage
