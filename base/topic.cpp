@@ -26,23 +26,39 @@ std::size_t utf8_sequence(const unsigned char* p, std::size_t left) {
   return 0;
 }
 
-}  // namespace
+constexpr std::uint64_t repeated(std::uint8_t byte) { return 0x0101010101010101u * byte; }
 
-bool is_valid_utf8_string(std::string_view text) noexcept {
+constexpr bool has_zero_byte(std::uint64_t word) {
+  return ((word - repeated(0x01)) & ~word & repeated(0x80)) != 0;
+}
+
+// Eight bytes that need no closer look: ASCII, no NUL and, in a topic name, no wildcard. '#' and
+// '+' differ in one bit only.
+template <bool kTopicName>
+bool is_plain(const unsigned char* p) {
+  static_assert(('#' ^ '+') == 0x08);
+  std::uint64_t word;
+  std::memcpy(&word, p, sizeof word);
+  if ((word & repeated(0x80)) != 0 || has_zero_byte(word)) return false;
+  return !kTopicName || !has_zero_byte((word & ~repeated(0x08)) ^ repeated('#'));
+}
+
+template <bool kTopicName>
+bool is_valid_text(std::string_view text) {
   const auto* p = reinterpret_cast<const unsigned char*>(text.data());
   std::size_t left = text.size();
   while (left > 0) {
-    if (left >= 8) {  // eight ASCII bytes at a time, none of them NUL
-      std::uint64_t word;
-      std::memcpy(&word, p, 8);
-      constexpr std::uint64_t kHigh = 0x8080808080808080u;
-      if ((((word - 0x0101010101010101u) | word) & kHigh) == 0) {
+    if (left >= 8) {
+      if (is_plain<kTopicName>(p)) {
         p += 8;
         left -= 8;
         continue;
       }
+    } else if (text.size() >= 8 && is_plain<kTopicName>(p + left - 8)) {
+      return true;  // the rest, and with it a few bytes that were seen before
     }
-    const std::size_t bytes = *p == 0 ? 0 : utf8_sequence(p, left);
+    if (*p == 0 || (kTopicName && (*p == '#' || *p == '+'))) return false;
+    const std::size_t bytes = utf8_sequence(p, left);
     if (bytes == 0) return false;
     p += bytes;
     left -= bytes;
@@ -50,9 +66,12 @@ bool is_valid_utf8_string(std::string_view text) noexcept {
   return true;
 }
 
+}  // namespace
+
+bool is_valid_utf8_string(std::string_view text) noexcept { return is_valid_text<false>(text); }
+
 bool is_valid_topic_name(std::string_view name) noexcept {
-  return !name.empty() && name.size() <= kMaxTopicBytes &&
-         name.find_first_of("+#") == std::string_view::npos && is_valid_utf8_string(name);
+  return !name.empty() && name.size() <= kMaxTopicBytes && is_valid_text<true>(name);
 }
 
 bool is_valid_topic_filter(std::string_view filter) noexcept {

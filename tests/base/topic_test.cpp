@@ -19,6 +19,27 @@ TEST(TopicName, RefusesWildcardsEmptyAndNul) {
   EXPECT_FALSE(is_valid_topic_name(std::string(kMaxTopicBytes + 1, 'a')));
 }
 
+TEST(TopicName, RefusesABadByteWhereverItStands) {
+  for (std::size_t bytes = 1; bytes <= 40; ++bytes) {
+    const std::string good(bytes, 'x');
+    ASSERT_TRUE(is_valid_topic_name(good));
+    for (std::size_t at = 0; at < bytes; ++at) {
+      for (const char bad : {'+', '#', '\0', '\x80', '\xFF'}) {
+        std::string name = good;
+        name[at] = bad;
+        ASSERT_FALSE(is_valid_topic_name(name)) << int{bad} << " at " << at << " of " << bytes;
+        ASSERT_EQ(is_valid_utf8_string(name), bad == '+' || bad == '#');
+      }
+      for (const std::string_view near : {"*", ",", "\"", "$", "\x01", "\x7F", "é", "世", "🌍"}) {
+        std::string name = good;
+        name.replace(at, 1, near);
+        ASSERT_TRUE(is_valid_topic_name(name)) << near << " at " << at << " of " << bytes;
+        ASSERT_TRUE(is_valid_utf8_string(name));
+      }
+    }
+  }
+}
+
 TEST(Utf8String, RefusesOverlongSurrogateAndTruncated) {
   EXPECT_TRUE(is_valid_utf8_string("Grüße 世界 🌍 and more than eight ASCII bytes"));
   EXPECT_FALSE(is_valid_utf8_string("\xC0\x80"));
