@@ -78,18 +78,18 @@ struct Connack {
   ReasonCode reason = ReasonCode::success;
 
   // What follows is for 5.0 only.
-  std::optional<std::uint32_t> session_expiry;  // seconds; when not what the client asked for
+  std::optional<std::uint32_t> session_expiry{};  // seconds; when not what the client asked for
   std::uint16_t receive_maximum = 65'535;
   Qos maximum_qos = Qos::exactly_once;
   bool retain_available = true;
-  std::optional<std::uint32_t> maximum_packet_size;
-  std::string_view assigned_client_id;
+  std::optional<std::uint32_t> maximum_packet_size{};
+  std::string_view assigned_client_id{};
   std::uint16_t topic_alias_maximum = 0;
-  std::string_view reason_string;  // only if the client's Request Problem Information allows it
+  std::string_view reason_string{};  // only if the client's Request Problem Information allows it
   bool wildcard_subscriptions_available = true;
   bool subscription_identifiers_available = true;
   bool shared_subscriptions_available = true;
-  std::optional<std::chrono::seconds> server_keep_alive;  // when not what the client asked for
+  std::optional<std::chrono::seconds> server_keep_alive{};  // when not what the client asked for
 };
 
 // Appends a CONNACK. 3.1.1 gets session_present and connect_return_code(reason), or no CONNACK at

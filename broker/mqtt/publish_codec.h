@@ -60,15 +60,15 @@ void append_forwarded_properties(std::string& out, std::string_view raw);
 
 // A PUBLISH to a subscriber. What is for 5.0 only is left out in the form of 3.1.1.
 struct OutboundPublish {
-  std::string_view topic;
-  std::string_view payload;
+  std::string_view topic{};
+  std::string_view payload{};
   Qos qos = Qos::at_most_once;
   bool dup = false;
   bool retain = false;
-  std::string_view properties;                      // from append_forwarded_properties()
-  std::optional<std::uint32_t> message_expiry;      // seconds that are left [MQTT-3.3.2-6]
-  std::span<const std::uint32_t> subscription_ids;  // [MQTT-3.3.4-3]
-  std::uint16_t topic_alias = 0;                    // 0: none; else topic may be empty
+  std::string_view properties{};                      // from append_forwarded_properties()
+  std::optional<std::uint32_t> message_expiry{};      // seconds that are left [MQTT-3.3.2-6]
+  std::span<const std::uint32_t> subscription_ids{};  // [MQTT-3.3.4-3]
+  std::uint16_t topic_alias = 0;                      // 0: none; else topic may be empty
 };
 
 // Where things are in an encoded PUBLISH, counted from its first byte, so that one encoding can be
