@@ -39,8 +39,8 @@ using RowTargetPtr = std::shared_ptr<const RowTarget>;
 
 // What became of the rows of one target in one transaction. Their sum is the rows appended.
 struct RowOutcome {
-  std::uint64_t committed = 0;     // a row was inserted, or updated by key
-  std::uint64_t duplicates = 0;    // absorbed: the key was there, in the table or in the batch
+  std::uint64_t committed = 0;     // a new row
+  std::uint64_t duplicates = 0;    // absorbed: its key was there, in the table or in the batch
   std::uint64_t dead_letters = 0;  // refused by the database
 };
 
@@ -50,17 +50,19 @@ struct DatabaseFault {
   std::string message;   // one sentence, with the server's DETAIL where it has one
 };
 
-// What the writer tells to, and asks from, its owner. All calls on the writer's thread, never from
-// inside a call on the writer. Each may call the writer.
+// What the writer tells to, and asks from, its owner. All calls on the writer's thread. Each may
+// call the writer.
 class CommitListener {
  public:
   virtual ~CommitListener() = default;
 
-  // A batch is about to be sent: save_session_state() may be called, and counts for this batch.
+  // The open batch takes no more rows: save_session_state() is to be called now for each session
+  // that has changed, and counts for this batch. Comes between two turns, or from end_of_turn(); so
+  // what a turn appends and the session states that belong to it are in one transaction.
   virtual void on_batch_closing() = 0;
 
   // Everything that was appended before each token is durable. Tokens come in the order in which
-  // they were given.
+  // they were given. This call and those below never come from inside a call on the writer.
   virtual void on_committed(std::span<const AckToken> tokens) = 0;
 
   // The account of a committed batch, once for each of its targets; before its tokens.
@@ -78,8 +80,9 @@ class CommitListener {
 };
 
 struct BatchLimits {
-  std::size_t rows = 20'000;                        // a batch that has as many is sent alone
-  std::size_t bytes = std::size_t{4} << 20;         // of encoded rows in one batch
+  // A batch that has as many rows, or bytes of encoded rows, at the end of a turn takes no more.
+  std::size_t rows = 20'000;
+  std::size_t bytes = std::size_t{4} << 20;
   std::size_t held_bytes = std::size_t{256} << 20;  // of all that waits: see congested()
 };
 

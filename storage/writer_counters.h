@@ -22,7 +22,7 @@ class Counter {
 // What one writer did since it was made. Raised by its shard, read by metrics on any thread.
 struct WriterCounters {
   Counter batches;     // committed transactions
-  Counter rows;        // inserted, or updated by key
+  Counter rows;        // new ones
   Counter row_bytes;   // of the committed batches, encoded
   Counter duplicates;  // absorbed by a key
   Counter session_states;
