@@ -1,0 +1,156 @@
+#include "hub/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+
+#include "hub/config_file.h"
+#include "hub/config_options.h"
+
+namespace hub {
+namespace {
+
+constexpr const char* kAbout =
+    "An MQTT hub in which an acknowledgement means that the row is in the database.";
+
+constexpr const char* kPrecedence =
+    "Every option is also a key of the configuration file and a variable of the environment:\n"
+    "--mqtt-port 1884 is port = 1884 in [mqtt], and IOTHUB_MQTT_PORT=1884. A flag goes before\n"
+    "the environment, that before the file, that before the default.\n";
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  iothub serve                                everything in ./data, MQTT on 127.0.0.1:1883\n"
+    "  iothub serve --config /etc/iothub/iothub.toml\n"
+    "  iothub check --rules rules/                 is all well? every problem with its place\n"
+    "  psql \"$(iothub db url)\"                     look into the hub's own database\n"
+    "  iothub db script | psql postgresql://…      prepare a database as its administrator\n"
+    "\n"
+    "Exit status: 0 all well, 1 a problem was found or the hub failed, 2 a mistake in the call.\n";
+
+constexpr const char* kServeExamples =
+    "Examples:\n"
+    "  iothub serve --rules rules/climate.toml\n"
+    "  iothub serve --bind 0.0.0.0 --allow-anonymous      in a network that is trusted\n"
+    "  IOTHUB_DATABASE=postgresql://hub:secret@db/iot iothub serve --mqtt-port 0\n";
+
+// What the callbacks of one parse fill in.
+struct Parsed {
+  Command command = Command::serve;
+  std::string file;
+  std::vector<std::pair<std::string, std::string>> flags;
+};
+
+std::string group_of(const ConfigOption& option) {
+  const auto section = option.section();
+  return section.empty() ? "Options" : fmt::format("Options of [{}]", section);
+}
+
+void add_option(CLI::App& app, const ConfigOption& option, Parsed& parsed) {
+  const auto shown_default = option.get(Config{});
+  auto help = option.help;
+  if (!option.argument.empty() && !shown_default.empty())
+    help += fmt::format(" [{}]", shown_default);
+  const std::function<void(const std::string&)> take = [&parsed,
+                                                        &option](const std::string& value) {
+    parsed.flags.emplace_back(option.key, value);
+  };
+  if (option.argument.empty()) {
+    app.add_flag_function(
+           option.flag(), [take](std::int64_t count) { take(count > 0 ? "true" : "false"); }, help)
+        ->group(group_of(option));
+    return;
+  }
+  app.add_option_function<std::string>(option.flag(), take, help)
+      ->type_name(option.argument)
+      ->group(group_of(option));
+}
+
+void add_config_file(CLI::App& app, Parsed& parsed) {
+  app.add_option("--config", parsed.file, "TOML file with the configuration")
+      ->type_name("FILE")
+      ->group("Options");
+}
+
+void add_all_options(CLI::App& app, Parsed& parsed) {
+  add_config_file(app, parsed);
+  for (const auto& option : config_options()) add_option(app, option, parsed);
+}
+
+void add_database_options(CLI::App& app, Parsed& parsed) {
+  add_config_file(app, parsed);
+  for (const auto* key : {"database", "data_dir", "log_level"}) {
+    add_option(app, *find_config_option(key), parsed);
+  }
+}
+
+void add_database_command(CLI::App& app, Parsed& parsed) {
+  auto* db = app.add_subcommand("db", "prepare and inspect the database");
+  db->require_subcommand(1);
+  struct Entry {
+    const char* name;
+    Command command;
+    const char* help;
+  };
+  for (const auto& [name, command, help] :
+       {Entry{"init", Command::db_init, "apply the migrations that the database lacks"},
+        Entry{"status", Command::db_status, "show which migrations are applied"},
+        Entry{"script", Command::db_script,
+              "print what init does as a script, for an administrator's psql"},
+        Entry{"url", Command::db_url, "print the URL of the database, for psql and others"}}) {
+    auto* sub = db->add_subcommand(name, help);
+    add_database_options(*sub, parsed);
+    sub->callback([&parsed, chosen = command] { parsed.command = chosen; });
+  }
+  db->footer(
+      "Without --database, that is the hub's own database in --data-dir; init and status start\n"
+      "it for a moment when no hub runs.\n");
+}
+
+}  // namespace
+
+std::variant<CommandLine, int> parse_command_line(int count, const char* const* arguments,
+                                                  std::ostream& out, std::ostream& err) {
+  Parsed parsed;
+  CLI::App app(kAbout, "iothub");
+  app.set_version_flag("--version", "iothub " IOTHUB_VERSION);
+  app.require_subcommand(1);
+  app.footer(std::string(kPrecedence) + "\n" + kExamples);
+
+  auto* serve = app.add_subcommand("serve", "run the hub until SIGTERM or Ctrl-C");
+  serve->callback([&] { parsed.command = Command::serve; });
+  serve->footer(std::string(kPrecedence) + "\n" + kServeExamples);
+  add_all_options(*serve, parsed);
+
+  auto* check = app.add_subcommand(
+      "check", "check configuration, database and rules, and report every problem with its place");
+  check->callback([&] { parsed.command = Command::check; });
+  check->footer(kPrecedence);
+  add_all_options(*check, parsed);
+
+  add_database_command(app, parsed);
+
+  try {
+    app.parse(count, const_cast<char**>(arguments));
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error, out, err);
+    return status == 0 ? kSuccess : kUsageError;
+  }
+
+  CommandLine line;
+  line.command = parsed.command;
+  line.sources.flags = std::move(parsed.flags);
+  line.sources.environment = process_environment();
+  if (!parsed.file.empty()) {
+    line.sources.file = parsed.file;
+  } else {
+    for (const auto& [name, value] : line.sources.environment) {
+      if (name == kConfigFileVariable && !value.empty()) line.sources.file = value;
+    }
+  }
+  return line;
+}
+
+}  // namespace hub
