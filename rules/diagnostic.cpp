@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <tuple>
 #include <vector>
 
 namespace hub::rules {
@@ -32,6 +33,11 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::string to_string(const Diagnostic& diagnostic) {
   return fmt::format("{}:{}:{}: {} [{}]", diagnostic.file, diagnostic.position.line,
                      diagnostic.position.column, diagnostic.text, diagnostic.code);
+}
+
+bool stands_before(const Diagnostic& a, const Diagnostic& b) {
+  return std::tie(a.position.line, a.position.column, a.code) <
+         std::tie(b.position.line, b.position.column, b.code);
 }
 
 std::string did_you_mean(std::string_view name, std::span<const std::string_view> known) {

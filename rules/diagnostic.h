@@ -27,6 +27,9 @@ struct Diagnostic {
 // [dump.unknown_column]"
 [[nodiscard]] std::string to_string(const Diagnostic& diagnostic);
 
+// The order of the places in one file.
+[[nodiscard]] bool stands_before(const Diagnostic& a, const Diagnostic& b);
+
 // "; did you mean climate?" when one of `known` is a likely slip of `name`, else "".
 [[nodiscard]] std::string did_you_mean(std::string_view name,
                                        std::span<const std::string_view> known);

@@ -21,6 +21,12 @@ struct BoundQuery;
 // Writes one row per message into one table. Immutable.
 class DumpAction {
  public:
+  // What the evaluator does to an output on its way into the row.
+  enum class Form : std::uint8_t {
+    value,    // nothing
+    json,     // makes it JSON text, as json and jsonb columns take it
+    payload,  // it is the whole payload, and must be UTF-8 text
+  };
   struct Parts {
     std::size_t index = 0;
     TableSchema table;
@@ -28,7 +34,7 @@ class DumpAction {
     std::vector<std::string> key;
     OnConflict on_conflict = OnConflict::none;
     const sql::BoundExpr* when = nullptr;
-    std::vector<bool> as_json;
+    std::vector<Form> forms;  // of each column; empty when all are `value`
   };
   explicit DumpAction(Parts parts) : parts_(std::move(parts)) {}
 
@@ -43,9 +49,9 @@ class DumpAction {
   [[nodiscard]] const std::vector<std::string>& key() const { return parts_.key; }
   [[nodiscard]] OnConflict on_conflict() const { return parts_.on_conflict; }
 
-  // For the evaluator: the action's condition, or null; and which columns take JSON.
+  // For the evaluator: the action's condition, or null; and the forms of its columns.
   [[nodiscard]] const sql::BoundExpr* when() const { return parts_.when; }
-  [[nodiscard]] const std::vector<bool>& as_json() const { return parts_.as_json; }
+  [[nodiscard]] const std::vector<Form>& forms() const { return parts_.forms; }
 
  private:
   Parts parts_;
