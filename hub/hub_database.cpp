@@ -1,0 +1,66 @@
+#include "hub/hub_database.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "base/log.h"
+#include "storage/migration.h"
+
+namespace hub {
+
+HubDatabase HubDatabase::for_serving(const Config& config) {
+  HubDatabase out;
+  out.is_embedded_ = config.database.empty();
+  out.directory_ = std::make_unique<storage::DataDirectory>(config.data_dir);
+  if (out.is_embedded()) {
+    out.start_embedded();
+    out.bring_schema_up_to_date();
+  } else {
+    out.url_ = config.database;
+    if (auto problem = storage::schema_problem(out.url_); !problem.empty()) {
+      throw std::runtime_error(std::move(problem));
+    }
+  }
+  return out;
+}
+
+HubDatabase HubDatabase::for_tools(const Config& config) {
+  HubDatabase out;
+  out.is_embedded_ = config.database.empty();
+  if (!out.is_embedded()) {
+    out.url_ = config.database;
+    return out;
+  }
+  try {
+    out.directory_ = std::make_unique<storage::DataDirectory>(config.data_dir);
+  } catch (const storage::DataDirectoryInUse&) {
+    const auto running = storage::embedded_database_url(config.data_dir);
+    if (!running) throw;
+    out.url_ = *running;
+    return out;
+  }
+  out.start_embedded();
+  return out;
+}
+
+void HubDatabase::start_embedded() {
+  embedded_ = std::make_unique<storage::EmbeddedDatabase>(*directory_);
+  embedded_->start();
+  url_ = embedded_->url();
+}
+
+void HubDatabase::bring_schema_up_to_date() const {
+  for (const auto& name : storage::apply_migrations(url_)) log::info("applied migration {}", name);
+}
+
+void HubDatabase::stop() noexcept {
+  if (embedded_) embedded_->stop();
+}
+
+std::optional<std::string> database_url(const Config& config) {
+  if (!config.database.empty()) return config.database;
+  return storage::embedded_database_url(config.data_dir);
+}
+
+}  // namespace hub
