@@ -105,7 +105,7 @@ class BatchWriter {
                                                           std::span<const Value> values,
                                                           const MessageView& message) = 0;
 
-  // Adds a dead letter to the open batch: it commits with it. `sqlstate` may be empty.
+  // Adds a dead letter to the open batch: it commits with it.
   virtual void append_dead_letter(std::string_view rule, std::string_view action,
                                   std::string_view reason, std::string_view detail,
                                   const MessageView& message) = 0;

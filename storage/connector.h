@@ -1,7 +1,17 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+
+#include "storage/batch_writer.h"
+
+// libpq's own names, so that its header stays out of this one.
+struct pg_conn;
+
+namespace boost::asio {
+class io_context;
+}
 
 namespace hub::storage {
 
@@ -21,11 +31,29 @@ class Connector {
   Connector(const Connector&) = delete;
   Connector& operator=(const Connector&) = delete;
 
-  struct Impl;
-  [[nodiscard]] Impl& impl() noexcept { return *impl_; }
+  // One attempt to connect. Dropping it, on the thread of its io_context, withdraws the callback.
+  class Attempt;
+
+  // connection: owned by the callee, PQfinish it; null when the attempt failed, as `fault` says.
+  using Done = std::function<void(pg_conn* connection, DatabaseFault fault)>;
+
+  // Calls `done` on a thread that runs `io`, once.
+  [[nodiscard]] std::unique_ptr<Attempt> connect(boost::asio::io_context& io, Done done);
 
  private:
+  struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+class Connector::Attempt {
+ public:
+  ~Attempt();
+
+ private:
+  friend class Connector;
+  struct State;
+  explicit Attempt(std::shared_ptr<State> state);
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace hub::storage

@@ -1,0 +1,188 @@
+#include "storage/batch.h"
+
+#include <cstring>
+
+#include "base/topic.h"
+#include "storage/instant.h"
+
+namespace hub::storage {
+namespace {
+
+// How a message is kept: this, then the bytes of topic, client id, username and payload.
+struct KeptHeader {
+  MessageId id;
+  Timestamp received_at;
+  std::uint32_t topic_bytes;
+  std::uint32_t client_id_bytes;
+  std::uint32_t username_bytes;
+  std::uint32_t payload_bytes;
+  Qos qos;
+  bool retain;
+};
+
+void put_text(ByteBuffer& out, std::string_view text) {
+  out.put(static_cast<std::int32_t>(text.size()));
+  out.append(text);
+}
+
+// Text that PostgreSQL takes for certain: what it would refuse becomes '?'.
+void put_any_text(ByteBuffer& out, std::string_view text) {
+  if (is_valid_utf8_string(text)) {
+    put_text(out, text);
+    return;
+  }
+  std::string safe(text);
+  for (char& c : safe) {
+    if (c == '\0' || static_cast<unsigned char>(c) >= 0x80) c = '?';
+  }
+  put_text(out, safe);
+}
+
+// At most `limit` bytes, and not a part of a character.
+std::string_view cut(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return text.substr(0, limit);
+}
+
+}  // namespace
+
+std::uint32_t KeptMessages::keep(const MessageView& message) {
+  if (!starts_.empty()) {
+    KeptHeader last;
+    std::memcpy(&last, bytes_.data() + starts_.back(), sizeof last);
+    if (last.id == message.id && last.received_at == message.received_at) {
+      const MessageView kept = view(static_cast<std::uint32_t>(starts_.size() - 1));
+      if (kept.topic == message.topic && kept.client_id == message.client_id &&
+          kept.payload == message.payload) {
+        return static_cast<std::uint32_t>(starts_.size() - 1);
+      }
+    }
+  }
+  const KeptHeader header{message.id,
+                          message.received_at,
+                          static_cast<std::uint32_t>(message.topic.size()),
+                          static_cast<std::uint32_t>(message.client_id.size()),
+                          static_cast<std::uint32_t>(message.username.size()),
+                          static_cast<std::uint32_t>(message.payload.size()),
+                          message.qos,
+                          message.retain};
+  starts_.push_back(bytes_.size());
+  bytes_.append({reinterpret_cast<const char*>(&header), sizeof header});
+  bytes_.append(message.topic);
+  bytes_.append(message.client_id);
+  bytes_.append(message.username);
+  bytes_.append(message.payload);
+  return static_cast<std::uint32_t>(starts_.size() - 1);
+}
+
+MessageView KeptMessages::view(std::uint32_t number) const {
+  const char* at = bytes_.data() + starts_[number];
+  KeptHeader header;
+  std::memcpy(&header, at, sizeof header);
+  at += sizeof header;
+  const auto take = [&at](std::uint32_t bytes) {
+    const std::string_view out(at, bytes);
+    at += bytes;
+    return out;
+  };
+  MessageView out;
+  out.id = header.id;
+  out.received_at = header.received_at;
+  out.topic = take(header.topic_bytes);
+  out.client_id = take(header.client_id_bytes);
+  out.username = take(header.username_bytes);
+  out.payload = take(header.payload_bytes);
+  out.qos = header.qos;
+  out.retain = header.retain;
+  return out;
+}
+
+void KeptMessages::clear() noexcept {
+  bytes_.clear();
+  starts_.clear();
+}
+
+void DeadLetters::add(const Cause& cause, const MessageView& message, std::uint32_t attempts) {
+  constexpr std::size_t kDetailBytes = 2000;
+  constexpr std::int16_t kFields = 14;
+  const auto received =
+      std::chrono::duration_cast<std::chrono::microseconds>(message.received_at.time_since_epoch());
+  ByteBuffer& out = rows_;
+  out.put(kFields);
+  out.put(std::int32_t{16});
+  out.put(message.id.high);
+  out.put(message.id.low);
+  out.put(std::int32_t{8});
+  out.put(std::int64_t{received.count() - kPostgresEpochMs * 1000});
+  put_any_text(out, cause.rule);
+  put_any_text(out, cause.action);
+  put_any_text(out, cause.reason);
+  put_any_text(out, cut(cause.detail, kDetailBytes));
+  if (cause.sqlstate.empty()) {
+    out.put(std::int32_t{-1});
+  } else {
+    put_any_text(out, cause.sqlstate);
+  }
+  put_any_text(out, message.topic);
+  put_any_text(out, message.client_id);
+  if (message.username.empty()) {
+    out.put(std::int32_t{-1});
+  } else {
+    put_any_text(out, message.username);
+  }
+  out.put(std::int32_t{2});
+  out.put(static_cast<std::int16_t>(message.qos));
+  out.put(std::int32_t{1});
+  out.put(static_cast<std::uint8_t>(message.retain));
+  put_text(out, message.payload);
+  out.put(std::int32_t{4});
+  out.put(static_cast<std::int32_t>(attempts));
+  ++count_;
+}
+
+void DeadLetters::clear() noexcept {
+  rows_.clear();
+  count_ = 0;
+}
+
+TargetRows& Batch::rows_of(TargetPlan& plan) {
+  if (plan.batch_serial == serial) return targets_[plan.batch_slot];
+  if (used_ == targets_.size()) targets_.emplace_back();
+  plan.batch_serial = serial;
+  plan.batch_slot = used_;
+  TargetRows& out = targets_[used_++];
+  out.plan = &plan;
+  return out;
+}
+
+void Batch::clear(std::uint64_t new_serial) {
+  constexpr std::size_t kTargetsKept = 64;
+  for (TargetRows& target : targets()) {
+    target.plan = nullptr;
+    target.rows.clear();
+    target.messages.clear();
+    target.outcome = {};
+    target.fault = {};
+  }
+  if (targets_.size() > kTargetsKept) targets_.resize(kTargetsKept);
+  used_ = 0;
+  rows_ = 0;
+  row_bytes_ = 0;
+  serial = new_serial;
+  messages.clear();
+  dead_letters.clear();
+  session_states.entries.clear();
+  session_state_changed = false;
+  tokens.clear();
+  held_bytes = 0;
+  number = 0;
+  attempts = 0;
+  search_rows = false;
+  lone_failures = 0;
+  refused.clear();
+  refused_rows = 0;
+  unusable_rows = 0;
+}
+
+}  // namespace hub::storage

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/message.h"
+#include "storage/batch_writer.h"
+#include "storage/byte_buffer.h"
+#include "storage/target_plan.h"
+
+namespace hub::storage {
+
+// The original messages of a batch's rows, each once.
+class KeptMessages {
+ public:
+  // Returns the message's number. A message that was also the last one kept keeps its number.
+  std::uint32_t keep(const MessageView& message);
+  [[nodiscard]] MessageView view(std::uint32_t number) const;
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.size(); }
+  void clear() noexcept;
+
+ private:
+  ByteBuffer bytes_;
+  std::vector<std::size_t> starts_;
+};
+
+// The rows of one target.
+struct TargetRows {
+  TargetPlan* plan = nullptr;
+  ByteBuffer rows;                      // in COPY's form
+  std::vector<std::uint32_t> messages;  // of each row, in KeptMessages
+
+  // What became of them in the attempt that is under way or has committed.
+  RowOutcome outcome;
+  DatabaseFault fault;  // of the whole table, if it had one
+
+  [[nodiscard]] std::size_t count() const noexcept { return messages.size(); }
+};
+
+// Rows for iothub.dead_letter, in COPY's form.
+class DeadLetters {
+ public:
+  static constexpr std::string_view kCopySql =
+      "COPY iothub.dead_letter (message_id, received_at, rule, action, reason, detail, sqlstate, "
+      "topic, client_id, username, qos, retain, payload, attempts) FROM STDIN (FORMAT binary)";
+
+  struct Cause {
+    std::string_view rule;
+    std::string_view action;
+    std::string_view reason;
+    std::string_view detail;  // cut after 2,000 bytes
+    std::string_view sqlstate;
+  };
+
+  void add(const Cause& cause, const MessageView& message, std::uint32_t attempts);
+  [[nodiscard]] const ByteBuffer& rows() const noexcept { return rows_; }
+  [[nodiscard]] std::size_t count() const noexcept { return count_; }
+  void clear() noexcept;
+
+ private:
+  ByteBuffer rows_;
+  std::size_t count_ = 0;
+};
+
+struct SessionStates {
+  struct Entry {
+    std::string client_id;
+    std::string state;  // empty: to be removed
+    std::size_t order;  // of the call; the last of a client counts
+  };
+  std::vector<Entry> entries;
+};
+
+// What one transaction writes, and the acknowledgements that wait for it. Reused: clear() keeps the
+// buffers.
+struct Batch {
+  std::uint64_t serial = 0;  // differs for every use of every batch of a writer
+  KeptMessages messages;
+  DeadLetters dead_letters;
+  SessionStates session_states;
+  bool session_state_changed = false;
+  std::vector<AckToken> tokens;
+  std::size_t held_bytes = 0;
+
+  // How it fared so far.
+  std::uint64_t number = 0;         // its mark in iothub.writer, of the last attempt
+  std::uint32_t attempts = 0;       // transactions begun
+  bool search_rows = false;         // look for the row that is to blame
+  std::uint32_t lone_failures = 0;  // of a suspect row, alone
+  DeadLetters refused;              // rows that this attempt found to be bad
+  std::uint64_t refused_rows = 0;   // of `refused`, by themselves
+  std::uint64_t unusable_rows = 0;  // of `refused`, with their whole table
+
+  [[nodiscard]] std::span<TargetRows> targets() noexcept { return {targets_.data(), used_}; }
+  [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
+  [[nodiscard]] std::size_t row_bytes() const noexcept { return row_bytes_; }
+
+  // The rows of this target, none at first.
+  TargetRows& rows_of(TargetPlan& plan);
+  void row_added(std::size_t bytes) noexcept {
+    ++rows_;
+    row_bytes_ += bytes;
+  }
+
+  // True when there is nothing to write, nor may be.
+  [[nodiscard]] bool empty() const noexcept {
+    return rows_ == 0 && dead_letters.count() == 0 && !session_state_changed;
+  }
+  // True when a transaction would write nothing.
+  [[nodiscard]] bool nothing_to_write() const noexcept {
+    return rows_ == 0 && dead_letters.count() == 0 && session_states.entries.empty();
+  }
+  void clear(std::uint64_t new_serial);
+
+ private:
+  std::vector<TargetRows> targets_;  // the first used_ of them
+  std::size_t used_ = 0;
+  std::size_t rows_ = 0;
+  std::size_t row_bytes_ = 0;
+};
+
+}  // namespace hub::storage

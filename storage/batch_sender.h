@@ -1,0 +1,73 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "storage/batch.h"
+#include "storage/pg_link.h"
+#include "storage/writer_counters.h"
+
+namespace hub::storage {
+
+// Writes one batch in one transaction, in as few exchanges as its kind allows:
+//
+//   rows without a key only     one simple query: the mark, then a COPY for each table. PostgreSQL
+//                               runs such a query as one transaction; nothing to roll back
+//   keyed rows, session states  one pipeline: the mark, then a statement with arrays for each
+//   both                        BEGIN and the COPYs in a simple query, the rest in a pipeline
+//
+// If that is refused because of a row or a table, the batch is taken apart in a transaction with a
+// savepoint: per table, from the first row on, as many rows as are expected to be good; where some
+// are refused, fewer, down to one. A row that is refused alone, and only such a row, becomes a dead
+// letter. Per bad row this takes at most 2·log2(rows) + 4 exchanges, about 3 where the server names
+// the line, and sends no row more than a few times.
+class BatchSender {
+ public:
+  // hub_id: a UUID.
+  BatchSender(std::string_view hub_id, unsigned shard, WriterCounters& counters);
+
+  // Claims the writer's mark for this link, which ends what earlier links have under way. Returns
+  // the number of the last batch that committed, or why that could not be learnt.
+  struct Claimed {
+    std::uint64_t last_batch = 0;
+    std::optional<DatabaseFault> fault;
+  };
+  boost::asio::awaitable<Claimed> claim(PgLink& link);
+
+  // One attempt. Sets batch.number before anything is sent, and the outcome of each target before
+  // COMMIT is. Empty when the batch has committed; otherwise why it is to be sent again after a
+  // pause. Throws LinkLost: it may have committed.
+  boost::asio::awaitable<std::optional<DatabaseFault>> send(PgLink& link, Batch& batch);
+
+ private:
+  struct Attempt;
+
+  [[nodiscard]] std::string mark_sql(const Batch& batch) const;
+  // The statements that take parameters: keyed rows (unless they are written already), session
+  // states.
+  [[nodiscard]] std::vector<ParameterStatement> parameter_statements(Batch& batch, bool keyed_rows);
+
+  boost::asio::awaitable<std::optional<Refusal>> send_whole(PgLink& link, Batch& batch);
+  boost::asio::awaitable<std::optional<DatabaseFault>> send_apart(PgLink& link, Batch& batch);
+  boost::asio::awaitable<std::optional<DatabaseFault>> write_apart(PgLink& link, Batch& batch,
+                                                                   TargetRows& target);
+  boost::asio::awaitable<Answer> try_rows(PgLink& link, TargetRows& target, std::size_t begin,
+                                          std::size_t end);
+  boost::asio::awaitable<std::optional<Refusal>> finish_apart(PgLink& link, Batch& batch);
+
+  std::string writer_;  // 'hub', shard: the arguments that name it
+  WriterCounters& counters_;
+  std::uint64_t link_number_ = 0;
+  std::uint64_t next_batch_ = 1;
+
+  // Scratch.
+  std::vector<std::vector<ByteBuffer>> arrays_;  // of each keyed target
+  std::vector<ByteBuffer> session_arrays_;
+  std::vector<std::size_t> row_starts_;
+  bool roll_back_ = false;  // the savepoint's transaction has failed and must be rolled back to it
+};
+
+}  // namespace hub::storage

@@ -1,0 +1,189 @@
+#include "storage/migration.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <pqxx/pqxx>
+#include <stdexcept>
+
+#include "storage/pg_handles.h"
+#include "storage/sql_text.h"
+
+namespace hub::storage {
+namespace {
+
+// Runs `body`; what the database or libpqxx throws becomes a std::runtime_error of one line.
+template <class Body>
+auto with_plain_errors(Body body) {
+  try {
+    return body();
+  } catch (const pqxx::failure& error) {
+    throw std::runtime_error(one_line(error.what()));
+  }
+}
+
+bool has_migration_table(pqxx::transaction_base& transaction) {
+  return !transaction.exec("SELECT WHERE to_regclass('iothub.migration') IS NOT NULL").empty();
+}
+
+struct Applied {
+  std::string name;
+  std::string checksum;
+  std::string applied_at;
+};
+
+std::map<int, Applied> applied_migrations(pqxx::transaction_base& transaction) {
+  std::map<int, Applied> out;
+  if (!has_migration_table(transaction)) return out;
+  for (const auto& row : transaction.exec("SELECT number, name, checksum, date_trunc('second', "
+                                          "applied_at) FROM iothub.migration")) {
+    out[row[0].as<int>()] = {row[1].c_str(), row[2].c_str(), row[3].c_str()};
+  }
+  return out;
+}
+
+std::string changed_sentence(std::string_view name) {
+  return fmt::format("migration {} has changed since it was applied to this database", name);
+}
+
+std::string record_sql(const Migration& migration) {
+  return fmt::format("INSERT INTO iothub.migration (number, name, checksum) VALUES ({}, {}, {})",
+                     migration.number, quote_literal(migration.name),
+                     quote_literal(migration.checksum));
+}
+
+// Serialises the hubs and administrators that initialise one database.
+constexpr std::string_view kLock = "SELECT pg_advisory_xact_lock(hashtext('iothub.migration'))";
+
+// The URL as a person would pass it again, without its password; quoted for a shell.
+std::string url_for_a_command(const std::string& url) {
+  std::string shown = url;
+  const std::size_t authority = url.find("://");
+  const std::size_t at = authority == std::string::npos ? authority : url.find('@', authority);
+  const std::size_t colon =
+      at == std::string::npos ? at : url.find(':', authority + std::string_view("://").size());
+  if (colon != std::string::npos && colon < at) shown.erase(colon, at - colon);
+  const std::size_t word = shown.find("password=");
+  if (word != std::string::npos) {
+    shown.erase(word, std::min(shown.find_first_of(" &", word), shown.size()) - word);
+  }
+  return "'" + shown + "'";
+}
+
+}  // namespace
+
+std::vector<MigrationStatus> migration_status(const std::string& url) {
+  return with_plain_errors([&] {
+    pqxx::connection connection(url);
+    pqxx::read_transaction transaction(connection);
+    auto applied = applied_migrations(transaction);
+    std::vector<MigrationStatus> out;
+    for (const Migration& migration : migrations()) {
+      MigrationStatus status{migration.number, std::string(migration.name), std::nullopt, ""};
+      if (const auto found = applied.extract(migration.number)) {
+        status.applied_at = found.mapped().applied_at;
+        if (found.mapped().checksum != migration.checksum) {
+          status.problem = "changed since it was applied";
+        }
+      }
+      out.push_back(std::move(status));
+    }
+    for (const auto& [number, entry] : applied) {
+      out.push_back({number, entry.name, entry.applied_at, "unknown to this program"});
+    }
+    return out;
+  });
+}
+
+std::vector<std::string> apply_migrations(const std::string& url) {
+  return with_plain_errors([&] {
+    pqxx::connection connection(url);
+    connection.set_variable("client_min_messages", "warning");
+    std::vector<std::string> done;
+    for (const Migration& migration : migrations()) {
+      pqxx::work transaction(connection);
+      transaction.exec(std::string(kLock));
+      const auto applied = applied_migrations(transaction);
+      if (const auto found = applied.find(migration.number); found != applied.end()) {
+        if (found->second.checksum != migration.checksum) {
+          throw std::runtime_error(changed_sentence(migration.name));
+        }
+        continue;
+      }
+      try {
+        transaction.exec(std::string(migration.sql));
+      } catch (const pqxx::sql_error& error) {
+        throw std::runtime_error(
+            fmt::format("migration {} failed: {}", migration.name, one_line(error.what())));
+      }
+      transaction.exec(record_sql(migration));
+      transaction.commit();
+      done.emplace_back(migration.name);
+    }
+    return done;
+  });
+}
+
+std::string initialisation_script() {
+  std::string out =
+      "-- Initialises a database for the hub, or brings it up to date; may be run again. Run as:\n"
+      "--   psql --no-psqlrc -v ON_ERROR_STOP=1 -f <this file> <database>\n"
+      "SET client_min_messages = warning;\n"
+      "SELECT pg_advisory_lock(hashtext('iothub.migration'));\n"
+      "SELECT to_regclass('iothub.migration') IS NULL AS needed \\gset\n";
+  for (const Migration& migration : migrations()) {
+    if (migration.number > 1) {
+      fmt::format_to(std::back_inserter(out),
+                     "SELECT NOT EXISTS (SELECT FROM iothub.migration WHERE number = {}) AS needed "
+                     "\\gset\n",
+                     migration.number);
+    }
+    fmt::format_to(
+        std::back_inserter(out),
+        "\n\\if :needed\n\\echo applying {0}\nBEGIN;\n{1}\n{2};\nCOMMIT;\n\\else\n"
+        "DO $check$\nBEGIN\n  IF NOT EXISTS (SELECT FROM iothub.migration WHERE number = {3} AND "
+        "checksum = {4}) THEN\n    RAISE EXCEPTION {5};\n  END IF;\nEND\n$check$;\n\\endif\n",
+        migration.name, migration.sql, record_sql(migration), migration.number,
+        quote_literal(migration.checksum), quote_literal(changed_sentence(migration.name)));
+  }
+  out += "\nSELECT pg_advisory_unlock(hashtext('iothub.migration'));\nSELECT iothub.maintain();\n";
+  return out;
+}
+
+std::string schema_problem(const std::string& url) {
+  const auto status = migration_status(url);
+  const auto applied = std::count_if(status.begin(), status.end(), [](const MigrationStatus& s) {
+    return s.applied_at.has_value();
+  });
+  const std::string command = fmt::format("iothub db init --database {}", url_for_a_command(url));
+  if (applied == 0) {
+    return fmt::format("the database is not initialised for the hub; run: {}", command);
+  }
+  for (const MigrationStatus& s : status) {
+    if (!s.problem.empty() && s.number <= static_cast<int>(migrations().size())) {
+      return changed_sentence(s.name);
+    }
+    if (!s.applied_at) {
+      return fmt::format("the database lacks migration {} of this version; run: {}", s.name,
+                         command);
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> maintain(const std::string& url) {
+  return with_plain_errors([&] {
+    pqxx::connection connection(url);
+    pqxx::work transaction(connection);
+    std::vector<std::string> done;
+    for (const auto& row : transaction.exec("SELECT iothub.maintain()")) {
+      done.emplace_back(row[0].c_str());
+    }
+    transaction.commit();
+    return done;
+  });
+}
+
+}  // namespace hub::storage
