@@ -63,10 +63,7 @@ struct JsonScanner::Cursor {
   std::uint64_t high = 0;  // all string bytes or-ed: tells whether any is not ASCII
 
   [[gnu::always_inline]] void skip_space() {
-    while (at < end && static_cast<unsigned char>(*at) <= ' ') {
-      if (*at != ' ' && *at != '\n' && *at != '\r' && *at != '\t') return;
-      ++at;
-    }
+    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
   }
   [[nodiscard]] [[gnu::always_inline]] bool is(char c) const { return at < end && *at == c; }
 };
@@ -85,7 +82,7 @@ bool JsonScanner::scan(std::string_view text) {
   std::uint32_t slot = PayloadPaths::kRoot;
   for (;;) {
     in.skip_space();
-    if (in.at == in.end) return fail(text.empty() ? "it is empty" : "it ends too early", in.at);
+    if (in.at == in.end) return fail(text.empty() ? "it is empty" : "it ends too early", in);
     bool opened = false;
     if (*in.at == '{' || *in.at == '[') {
       const bool is_object = *in.at == '{';
@@ -115,7 +112,7 @@ bool JsonScanner::scan(std::string_view text) {
           return fail(in.at == in.end   ? "it ends too early"
                       : frame.is_object ? "expected ',' or '}'"
                                         : "expected ',' or ']'",
-                      in.at);
+                      in);
         }
         ++in.at;
       }
@@ -133,24 +130,24 @@ bool JsonScanner::scan(std::string_view text) {
   }
 }
 
-bool JsonScanner::fail(const char* error, const char* at) {
+bool JsonScanner::fail(const char* error, const Cursor& at) {
   error_ = error;
-  error_offset_ = static_cast<std::size_t>(at - text_);
+  error_offset_ = static_cast<std::size_t>(at.at - text_);
   return false;
 }
 
-inline bool JsonScanner::finish(Cursor in) {
+bool JsonScanner::finish(Cursor& in) {
   in.skip_space();
-  if (in.at != in.end) return fail("there is more after the value", in.at);
+  if (in.at != in.end) return fail("there is more after the value", in);
   if ((in.high & kHighBits) != 0 &&
       !simdjson::validate_utf8(text_, static_cast<std::size_t>(in.end - text_))) {
-    return fail("it is not valid UTF-8", text_);
+    in.at = text_;
+    return fail("it is not valid UTF-8", in);
   }
   return true;
 }
 
-[[gnu::always_inline]] inline Field& JsonScanner::start_field(std::uint32_t slot,
-                                                              const char* begin) {
+Field& JsonScanner::start_field(std::uint32_t slot, const char* begin) {
   Field& field = fields_[slot];
   if (field.epoch == epoch_) [[unlikely]]
     forget(slot);  // the same name again: the last one counts
@@ -165,16 +162,15 @@ void JsonScanner::forget(std::uint32_t slot) {
   for (const std::uint32_t child : paths_.children(slot)) forget(child);
 }
 
-[[gnu::always_inline]] inline bool JsonScanner::open(Cursor& in, std::uint32_t slot,
-                                                     bool is_object) {
-  if (depth_ == kMaxJsonDepth) return fail("it is nested deeper than 512 levels", in.at);
+bool JsonScanner::open(Cursor& in, std::uint32_t slot, bool is_object) {
+  if (depth_ == kMaxJsonDepth) return fail("it is nested deeper than 512 levels", in);
   frames_[depth_++] = {in.at, slot, 0, is_object};
   if (slot != PayloadPaths::kNone) start_field(slot, in.at);
   ++in.at;
   return true;
 }
 
-[[gnu::always_inline]] inline bool JsonScanner::scalar(Cursor& in, std::uint32_t slot) {
+bool JsonScanner::scalar(Cursor& in, std::uint32_t slot) {
   switch (*in.at) {
     case '"': {
       const char* begin = in.at;
@@ -199,11 +195,10 @@ void JsonScanner::forget(std::uint32_t slot) {
   }
 }
 
-[[gnu::always_inline]] inline bool JsonScanner::literal(Cursor& in, std::string_view word,
-                                                        Value value, std::uint32_t slot) {
+bool JsonScanner::literal(Cursor& in, std::string_view word, Value value, std::uint32_t slot) {
   const auto left = static_cast<std::size_t>(in.end - in.at);
   if (left < word.size() || std::string_view(in.at, word.size()) != word) {
-    return fail("expected a value", in.at);
+    return fail("expected a value", in);
   }
   if (slot != PayloadPaths::kNone) {
     Field& field = start_field(slot, in.at);
@@ -215,8 +210,7 @@ void JsonScanner::forget(std::uint32_t slot) {
 }
 
 // Reads from the opening quote to past the closing one.
-[[gnu::always_inline]] inline bool JsonScanner::string(Cursor& in, std::string_view& inside,
-                                                       bool& escaped) {
+bool JsonScanner::string(Cursor& in, std::string_view& inside, bool& escaped) {
   const char* const begin = ++in.at;
   for (;;) {
     const std::uint64_t word = load(in.at);
@@ -231,46 +225,40 @@ void JsonScanner::forget(std::uint32_t slot) {
     }
     if (in.at >= in.end) {
       in.at = begin - 1;
-      return fail("a string has no end", in.at);
+      return fail("a string has no end", in);
     }
     if (*in.at == '"') {
       inside = {begin, static_cast<std::size_t>(in.at - begin)};
       ++in.at;
       return true;
     }
-    if (*in.at != '\\') return fail("a control character in a string is not escaped", in.at);
+    if (*in.at != '\\') return fail("a control character in a string is not escaped", in);
     escaped = true;
-    const char* const after = escape(in.at, in.end);
-    if (after == nullptr) return false;
-    in.at = after;
+    if (!escape(in)) return false;
   }
 }
 
-// The end of the escape at `at`, or null.
-const char* JsonScanner::escape(const char* at, const char* end) {
-  const auto left = static_cast<std::size_t>(end - at);
+bool JsonScanner::escape(Cursor& in) {
+  const auto left = static_cast<std::size_t>(in.end - in.at);
   const auto unit_at = [&](std::size_t offset) {  // of \uXXXX at that offset, or -1
-    if (left < offset + 6 || at[offset] != '\\' || at[offset + 1] != 'u') return -1;
+    if (left < offset + 6 || in.at[offset] != '\\' || in.at[offset + 1] != 'u') return -1;
     int unit = 0;
     for (std::size_t i = offset + 2; i < offset + 6; ++i) {
-      const int digit = hex_digit(at[i]);
+      const int digit = hex_digit(in.at[i]);
       if (digit < 0) return -1;
       unit = unit * 16 + digit;
     }
     return unit;
   };
-  if (left >= 2 && at[1] != 'u') {
-    if (std::string_view("\"\\/bfnrt").find(at[1]) == std::string_view::npos) {
-      fail("an unknown escape in a string", at);
-      return nullptr;
+  if (left >= 2 && in.at[1] != 'u') {
+    if (std::string_view("\"\\/bfnrt").find(in.at[1]) == std::string_view::npos) {
+      return fail("an unknown escape in a string", in);
     }
-    return at + 2;
+    in.at += 2;
+    return true;
   }
   const int unit = unit_at(0);
-  if (unit < 0) {
-    fail("an incomplete escape in a string", at);
-    return nullptr;
-  }
+  if (unit < 0) return fail("an incomplete escape in a string", in);
   std::size_t length = 6;
   if (unit == 0) {
     unfit_ = JsonUnfit::nul_escape;
@@ -282,10 +270,11 @@ const char* JsonScanner::escape(const char* at, const char* end) {
       unfit_ = JsonUnfit::lone_surrogate;
     }
   }
-  return at + length;
+  in.at += length;
+  return true;
 }
 
-[[gnu::always_inline]] inline bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
+bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
   const char* const begin = in.at;
   const char* at = in.at;
   const char* const end = in.end;
@@ -295,9 +284,8 @@ const char* JsonScanner::escape(const char* at, const char* end) {
   std::uint64_t mantissa = 0;  // wraps past 19 digits; then it is not used
   while (at < end && is_digit(*at)) mantissa = mantissa * 10 + static_cast<unsigned>(*at++ - '0');
   const auto whole_digits = at - first_digit;
-  if (whole_digits == 0) return fail(negative ? "expected a digit" : "expected a value", in.at);
-  if (*first_digit == '0' && whole_digits > 1)
-    return fail("a number begins with a needless 0", in.at);
+  if (whole_digits == 0) return fail(negative ? "expected a digit" : "expected a value", in);
+  if (*first_digit == '0' && whole_digits > 1) return fail("a number begins with a needless 0", in);
   std::ptrdiff_t digits = whole_digits;
   std::ptrdiff_t fraction = 0;
   bool whole = true;
@@ -309,7 +297,7 @@ const char* JsonScanner::escape(const char* at, const char* end) {
     digits += fraction;
     if (fraction == 0) {
       in.at = at;
-      return fail("expected a digit", in.at);
+      return fail("expected a digit", in);
     }
   }
   std::ptrdiff_t exponent = 0;
@@ -324,7 +312,7 @@ const char* JsonScanner::escape(const char* at, const char* end) {
     }
     if (at == first) {
       in.at = at;
-      return fail("expected a digit", in.at);
+      return fail("expected a digit", in);
     }
     if (minus) exponent = -exponent;
   }
@@ -364,10 +352,10 @@ const char* JsonScanner::escape(const char* at, const char* end) {
 }
 
 // Reads `"key" :` and turns `slot` of the object into the slot of the member.
-[[gnu::always_inline]] inline bool JsonScanner::member(Cursor& in, std::uint32_t& slot) {
+bool JsonScanner::member(Cursor& in, std::uint32_t& slot) {
   in.skip_space();
   if (!in.is('"')) {
-    return fail(in.at == in.end ? "it ends too early" : "expected a name in quotes", in.at);
+    return fail(in.at == in.end ? "it ends too early" : "expected a name in quotes", in);
   }
   std::string_view key;
   bool escaped = false;
@@ -378,7 +366,7 @@ const char* JsonScanner::escape(const char* at, const char* end) {
                                      : escaped_member(slot, key);
   }
   in.skip_space();
-  if (!in.is(':')) return fail(in.at == in.end ? "it ends too early" : "expected ':'", in.at);
+  if (!in.is(':')) return fail(in.at == in.end ? "it ends too early" : "expected ':'", in);
   ++in.at;
   return true;
 }

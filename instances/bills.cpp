@@ -1,0 +1,43 @@
+#include <pqxx/pqxx>
+
+#include "instances/charges.h"
+
+namespace hub::instances {
+
+void report_usage(const Call& call, const std::string& resource_id, const UsageOfDay& usage) {
+  call.tx.exec_params(
+      "INSERT INTO usage_day VALUES ($1, $2, $3, $4, $5) ON CONFLICT (resource_id, day) DO UPDATE "
+      "SET free_units = greatest(usage_day.free_units, excluded.free_units), "
+      "paid_units = greatest(usage_day.paid_units, excluded.paid_units), "
+      "active_devices = greatest(usage_day.active_devices, excluded.active_devices)",
+      resource_id, to_string(usage.day), usage.free_units, usage.paid_units, usage.active_devices);
+}
+
+std::vector<Bill> list_bills(const Call& call, const std::string& account_id,
+                             const std::string& resource_id, std::int64_t before, int limit) {
+  std::vector<Bill> bills;
+  for (const auto& row : call.tx.exec_params(
+           "SELECT * FROM bill WHERE account_id = $1 AND $2 IN ('', resource_id) AND id < $3 "
+           "ORDER BY id DESC LIMIT $4",
+           account_id, resource_id, before, limit))
+    bills.push_back({.id = row["id"].as<std::int64_t>(),
+                     .resource_id = row["resource_id"].as<std::string>(),
+                     .region = row["region"].as<std::string>(),
+                     .product = row["product"].as<std::string>(),
+                     .charge_mode = row["charge_mode"].as<std::string>(),
+                     .trade = row["trade"].as<std::string>(),
+                     .item = row["item"].as<std::string>(),
+                     .period_start = parse_sql_timestamp(row["period_start"].c_str()),
+                     .period_end = parse_sql_timestamp(row["period_end"].c_str()),
+                     .quantity = row["quantity"].as<std::int64_t>(),
+                     .fee = {row["fee_micro"].as<std::int64_t>()},
+                     .erased = {row["erased_micro"].as<std::int64_t>()},
+                     .actual = {row["actual_micro"].as<std::int64_t>()},
+                     .from_coupons = {row["coupon_micro"].as<std::int64_t>()},
+                     .from_cash = {row["cash_micro"].as<std::int64_t>()},
+                     .paid = row["paid"].as<bool>(),
+                     .note = row["note"].as<std::string>()});
+  return bills;
+}
+
+}  // namespace hub::instances
