@@ -75,7 +75,7 @@ bool Evaluator::Impl::run(const MessageView& message, const RulePlan& plan, Acti
 // Nothing has failed, and all computed text is whole.
 bool Evaluator::Impl::fits() {
   if (runtime().arena().overflowed()) [[unlikely]] {
-    runtime().fail(fmt::format("the rules compute more than {} MiB of text for this message",
+    runtime().fail(fmt::format("the rule computes more than {} MiB of text for this message",
                                TextArena::kMaxBytes >> 20));
   }
   return !interpreter_.failed();

@@ -63,7 +63,10 @@ struct JsonScanner::Cursor {
   std::uint64_t high = 0;  // all string bytes or-ed: tells whether any is not ASCII
 
   [[gnu::always_inline]] void skip_space() {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
+    while (at < end && static_cast<unsigned char>(*at) <= ' ') {
+      if (*at != ' ' && *at != '\n' && *at != '\r' && *at != '\t') return;
+      ++at;
+    }
   }
   [[nodiscard]] [[gnu::always_inline]] bool is(char c) const { return at < end && *at == c; }
 };
@@ -82,7 +85,7 @@ bool JsonScanner::scan(std::string_view text) {
   std::uint32_t slot = PayloadPaths::kRoot;
   for (;;) {
     in.skip_space();
-    if (in.at == in.end) return fail(text.empty() ? "it is empty" : "it ends too early", in);
+    if (in.at == in.end) return fail(text.empty() ? "it is empty" : "it ends too early", in.at);
     bool opened = false;
     if (*in.at == '{' || *in.at == '[') {
       const bool is_object = *in.at == '{';
@@ -112,7 +115,7 @@ bool JsonScanner::scan(std::string_view text) {
           return fail(in.at == in.end   ? "it ends too early"
                       : frame.is_object ? "expected ',' or '}'"
                                         : "expected ',' or ']'",
-                      in);
+                      in.at);
         }
         ++in.at;
       }
@@ -130,24 +133,24 @@ bool JsonScanner::scan(std::string_view text) {
   }
 }
 
-bool JsonScanner::fail(const char* error, const Cursor& at) {
+bool JsonScanner::fail(const char* error, const char* at) {
   error_ = error;
-  error_offset_ = static_cast<std::size_t>(at.at - text_);
+  error_offset_ = static_cast<std::size_t>(at - text_);
   return false;
 }
 
-bool JsonScanner::finish(Cursor& in) {
+inline bool JsonScanner::finish(Cursor in) {
   in.skip_space();
-  if (in.at != in.end) return fail("there is more after the value", in);
+  if (in.at != in.end) return fail("there is more after the value", in.at);
   if ((in.high & kHighBits) != 0 &&
       !simdjson::validate_utf8(text_, static_cast<std::size_t>(in.end - text_))) {
-    in.at = text_;
-    return fail("it is not valid UTF-8", in);
+    return fail("it is not valid UTF-8", text_);
   }
   return true;
 }
 
-Field& JsonScanner::start_field(std::uint32_t slot, const char* begin) {
+[[gnu::always_inline]] inline Field& JsonScanner::start_field(std::uint32_t slot,
+                                                              const char* begin) {
   Field& field = fields_[slot];
   if (field.epoch == epoch_) [[unlikely]]
     forget(slot);  // the same name again: the last one counts
@@ -162,15 +165,16 @@ void JsonScanner::forget(std::uint32_t slot) {
   for (const std::uint32_t child : paths_.children(slot)) forget(child);
 }
 
-bool JsonScanner::open(Cursor& in, std::uint32_t slot, bool is_object) {
-  if (depth_ == kMaxJsonDepth) return fail("it is nested deeper than 512 levels", in);
+[[gnu::always_inline]] inline bool JsonScanner::open(Cursor& in, std::uint32_t slot,
+                                                     bool is_object) {
+  if (depth_ == kMaxJsonDepth) return fail("it is nested deeper than 512 levels", in.at);
   frames_[depth_++] = {in.at, slot, 0, is_object};
   if (slot != PayloadPaths::kNone) start_field(slot, in.at);
   ++in.at;
   return true;
 }
 
-bool JsonScanner::scalar(Cursor& in, std::uint32_t slot) {
+[[gnu::always_inline]] inline bool JsonScanner::scalar(Cursor& in, std::uint32_t slot) {
   switch (*in.at) {
     case '"': {
       const char* begin = in.at;
@@ -195,10 +199,11 @@ bool JsonScanner::scalar(Cursor& in, std::uint32_t slot) {
   }
 }
 
-bool JsonScanner::literal(Cursor& in, std::string_view word, Value value, std::uint32_t slot) {
+[[gnu::always_inline]] inline bool JsonScanner::literal(Cursor& in, std::string_view word,
+                                                        Value value, std::uint32_t slot) {
   const auto left = static_cast<std::size_t>(in.end - in.at);
   if (left < word.size() || std::string_view(in.at, word.size()) != word) {
-    return fail("expected a value", in);
+    return fail("expected a value", in.at);
   }
   if (slot != PayloadPaths::kNone) {
     Field& field = start_field(slot, in.at);
@@ -210,7 +215,8 @@ bool JsonScanner::literal(Cursor& in, std::string_view word, Value value, std::u
 }
 
 // Reads from the opening quote to past the closing one.
-bool JsonScanner::string(Cursor& in, std::string_view& inside, bool& escaped) {
+[[gnu::always_inline]] inline bool JsonScanner::string(Cursor& in, std::string_view& inside,
+                                                       bool& escaped) {
   const char* const begin = ++in.at;
   for (;;) {
     const std::uint64_t word = load(in.at);
@@ -225,40 +231,46 @@ bool JsonScanner::string(Cursor& in, std::string_view& inside, bool& escaped) {
     }
     if (in.at >= in.end) {
       in.at = begin - 1;
-      return fail("a string has no end", in);
+      return fail("a string has no end", in.at);
     }
     if (*in.at == '"') {
       inside = {begin, static_cast<std::size_t>(in.at - begin)};
       ++in.at;
       return true;
     }
-    if (*in.at != '\\') return fail("a control character in a string is not escaped", in);
+    if (*in.at != '\\') return fail("a control character in a string is not escaped", in.at);
     escaped = true;
-    if (!escape(in)) return false;
+    const char* const after = escape(in.at, in.end);
+    if (after == nullptr) return false;
+    in.at = after;
   }
 }
 
-bool JsonScanner::escape(Cursor& in) {
-  const auto left = static_cast<std::size_t>(in.end - in.at);
+// The end of the escape at `at`, or null.
+const char* JsonScanner::escape(const char* at, const char* end) {
+  const auto left = static_cast<std::size_t>(end - at);
   const auto unit_at = [&](std::size_t offset) {  // of \uXXXX at that offset, or -1
-    if (left < offset + 6 || in.at[offset] != '\\' || in.at[offset + 1] != 'u') return -1;
+    if (left < offset + 6 || at[offset] != '\\' || at[offset + 1] != 'u') return -1;
     int unit = 0;
     for (std::size_t i = offset + 2; i < offset + 6; ++i) {
-      const int digit = hex_digit(in.at[i]);
+      const int digit = hex_digit(at[i]);
       if (digit < 0) return -1;
       unit = unit * 16 + digit;
     }
     return unit;
   };
-  if (left >= 2 && in.at[1] != 'u') {
-    if (std::string_view("\"\\/bfnrt").find(in.at[1]) == std::string_view::npos) {
-      return fail("an unknown escape in a string", in);
+  if (left >= 2 && at[1] != 'u') {
+    if (std::string_view("\"\\/bfnrt").find(at[1]) == std::string_view::npos) {
+      fail("an unknown escape in a string", at);
+      return nullptr;
     }
-    in.at += 2;
-    return true;
+    return at + 2;
   }
   const int unit = unit_at(0);
-  if (unit < 0) return fail("an incomplete escape in a string", in);
+  if (unit < 0) {
+    fail("an incomplete escape in a string", at);
+    return nullptr;
+  }
   std::size_t length = 6;
   if (unit == 0) {
     unfit_ = JsonUnfit::nul_escape;
@@ -270,11 +282,10 @@ bool JsonScanner::escape(Cursor& in) {
       unfit_ = JsonUnfit::lone_surrogate;
     }
   }
-  in.at += length;
-  return true;
+  return at + length;
 }
 
-bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
+[[gnu::always_inline]] inline bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
   const char* const begin = in.at;
   const char* at = in.at;
   const char* const end = in.end;
@@ -284,8 +295,9 @@ bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
   std::uint64_t mantissa = 0;  // wraps past 19 digits; then it is not used
   while (at < end && is_digit(*at)) mantissa = mantissa * 10 + static_cast<unsigned>(*at++ - '0');
   const auto whole_digits = at - first_digit;
-  if (whole_digits == 0) return fail(negative ? "expected a digit" : "expected a value", in);
-  if (*first_digit == '0' && whole_digits > 1) return fail("a number begins with a needless 0", in);
+  if (whole_digits == 0) return fail(negative ? "expected a digit" : "expected a value", in.at);
+  if (*first_digit == '0' && whole_digits > 1)
+    return fail("a number begins with a needless 0", in.at);
   std::ptrdiff_t digits = whole_digits;
   std::ptrdiff_t fraction = 0;
   bool whole = true;
@@ -297,7 +309,7 @@ bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
     digits += fraction;
     if (fraction == 0) {
       in.at = at;
-      return fail("expected a digit", in);
+      return fail("expected a digit", in.at);
     }
   }
   std::ptrdiff_t exponent = 0;
@@ -312,7 +324,7 @@ bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
     }
     if (at == first) {
       in.at = at;
-      return fail("expected a digit", in);
+      return fail("expected a digit", in.at);
     }
     if (minus) exponent = -exponent;
   }
@@ -352,10 +364,10 @@ bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
 }
 
 // Reads `"key" :` and turns `slot` of the object into the slot of the member.
-bool JsonScanner::member(Cursor& in, std::uint32_t& slot) {
+[[gnu::always_inline]] inline bool JsonScanner::member(Cursor& in, std::uint32_t& slot) {
   in.skip_space();
   if (!in.is('"')) {
-    return fail(in.at == in.end ? "it ends too early" : "expected a name in quotes", in);
+    return fail(in.at == in.end ? "it ends too early" : "expected a name in quotes", in.at);
   }
   std::string_view key;
   bool escaped = false;
@@ -366,7 +378,7 @@ bool JsonScanner::member(Cursor& in, std::uint32_t& slot) {
                                      : escaped_member(slot, key);
   }
   in.skip_space();
-  if (!in.is(':')) return fail(in.at == in.end ? "it ends too early" : "expected ':'", in);
+  if (!in.is(':')) return fail(in.at == in.end ? "it ends too early" : "expected ':'", in.at);
   ++in.at;
   return true;
 }

@@ -74,12 +74,12 @@ class JsonScanner {
     bool is_object;
   };
 
-  bool fail(const char* error, const Cursor& at);
-  bool finish(Cursor& in);
+  bool fail(const char* error, const char* at);
+  bool finish(Cursor in);
   bool open(Cursor& in, std::uint32_t slot, bool is_object);
   bool scalar(Cursor& in, std::uint32_t slot);
   bool string(Cursor& in, std::string_view& inside, bool& escaped);
-  bool escape(Cursor& in);
+  const char* escape(const char* at, const char* end);
   bool number(Cursor& in, std::uint32_t slot);
   bool literal(Cursor& in, std::string_view word, Value value, std::uint32_t slot);
   bool member(Cursor& in, std::uint32_t& slot);

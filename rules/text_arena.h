@@ -7,11 +7,12 @@
 
 namespace hub::rules {
 
-// Where computed text lives until the message is done. Memory is kept between messages, so that
-// the steady state allocates nothing; a text has kPayloadPadding readable bytes past its end.
+// Where computed text lives until a rule is done with a message. Memory is kept between messages,
+// so that the steady state allocates nothing; a text has kPayloadPadding readable bytes past its
+// end.
 class TextArena {
  public:
-  // One text; all texts of one message may have twice as much. A rule that wants more fails.
+  // One text; all texts of one rule may have twice as much. A rule that wants more fails.
   static constexpr std::size_t kMaxBytes = std::size_t{16} << 20;
 
   // Writes one text. Only one builder may be under way; what it wrote is given up unless finish()

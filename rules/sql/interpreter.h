@@ -18,9 +18,10 @@ class Interpreter {
  public:
   explicit Interpreter(const PayloadPaths& paths) : scanner_(paths) {}
 
-  // Values of the message before become invalid. `message` stays valid until the next call.
+  // `message` stays valid until the next call.
   void begin_message(const MessageView& message);
-  // `query` stays valid until the next call. Failures of the rule before are forgotten.
+  // `query` stays valid until the next call. Values and failures of the rule before
+  // are forgotten.
   void begin_rule(const BoundQuery& query);
 
   // Each result is to be thrown away when failed() afterwards.

@@ -25,11 +25,11 @@ class Runtime {
   [[nodiscard]] RuleFailure failure() const { return failure_; }
   [[nodiscard]] const std::string& detail() const { return detail_; }
 
-  void begin_message(const MessageView& message) {
-    message_ = &message;
+  void begin_message(const MessageView& message) { message_ = &message; }
+  void begin_rule() {
+    failed_ = false;
     arena_.reset();
   }
-  void begin_rule() { failed_ = false; }
 
  private:
   const MessageView* message_ = nullptr;

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# build.sh PRESET [TARGET…]: configures a preset of CMakePresets.json when needed, and builds it.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+preset=$1
+shift
+cd "$root"
+
+if [[ ! -f build/$preset/build.ninja ]]; then
+  mkdir -p "build/$preset"
+  printf '== configuring build/%s\n' "$preset"
+  cmake --preset "$preset" >"build/$preset/configure.log" 2>&1 || {
+    cat "build/$preset/configure.log" >&2
+    printf 'build: cmake failed to configure; see above\n' >&2
+    exit 1
+  }
+fi
+printf '== building build/%s\n' "$preset"
+cmake --build "build/$preset" --parallel "$(nproc)" ${@:+--target "$@"} || {
+  printf 'build: the build of %s failed; see above\n' "$preset" >&2
+  exit 1
+}

@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Installs what is missing, builds the release and runs every test. Arguments go to ctest:
+# ./test.sh -R Embedded runs those whose name holds "Embedded".
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+"$root/scripts/setup.sh"
+"$root/scripts/build.sh" release
+printf '== testing build/release\n'
+cd "$root"
+exec ctest --preset release --parallel "$(nproc)" "$@" </dev/null
