@@ -47,47 +47,49 @@ void read_properties(WireReader& in, PublishProperties& properties) {
   }
 }
 
+void read_publish(WireReader& in, ProtocolVersion version, std::uint8_t flags,
+                  PublishView& publish) {
+  const unsigned qos = flags >> 1 & 3u;
+  publish.qos = static_cast<Qos>(qos);
+  publish.dup = (flags & 0x08) != 0;
+  publish.retain = (flags & 0x01) != 0;
+  if (qos == 3) return in.fail(ReasonCode::malformed_packet, "both QoS bits set [MQTT-3.3.1-4]");
+  if (qos == 0 && publish.dup) {
+    return in.fail(ReasonCode::malformed_packet, "DUP at QoS 0 [MQTT-3.3.1-2]");
+  }
+
+  publish.topic = in.binary();
+  if (!publish.topic.empty() && !is_valid_topic_name(publish.topic)) [[unlikely]] {
+    return in.fail_at(ReasonCode::malformed_packet,
+                      "topic name with a wildcard or ill-formed UTF-8 [MQTT-3.3.2-2]", 0);
+  }
+  if (qos != 0) {
+    const std::size_t offset = in.offset();
+    publish.packet_id = PacketId::from_wire(in.u16());
+    if (!publish.packet_id) {
+      return in.fail_at(ReasonCode::protocol_error, "packet id 0 [MQTT-2.2.1-3]", offset);
+    }
+  }
+  const bool v5 = version == ProtocolVersion::v5;
+  if (v5 && !in.skip_zero()) read_properties(in, publish.properties);
+  if (publish.topic.empty() && publish.properties.topic_alias == 0) {
+    return v5 ? in.fail_at(ReasonCode::protocol_error,
+                           "neither topic name nor alias (section 3.3.2.1)", 0)
+              : in.fail_at(ReasonCode::malformed_packet, "empty topic name [MQTT-4.7.3-1]", 0);
+  }
+  publish.payload = in.rest();
+}
+
 }  // namespace
 
 DecodeResult<PublishView> decode_publish(ProtocolVersion version, std::uint8_t flags,
                                          std::string_view body) noexcept {
   DecodeResult<PublishView> result{boost::system::in_place_value};
-  PublishView& publish = *result;
   WireReader in{body};
-
-  const unsigned qos = flags >> 1 & 3u;
-  publish.qos = static_cast<Qos>(qos);
-  publish.dup = (flags & 0x08) != 0;
-  publish.retain = (flags & 0x01) != 0;
-  if (qos == 3) {
-    return DecodeError{ReasonCode::malformed_packet, 0, "both QoS bits set [MQTT-3.3.1-4]"};
+  read_publish(in, version, flags, *result);
+  if (in.failed()) [[unlikely]] {
+    result = in.error();
   }
-  if (qos == 0 && publish.dup) {
-    return DecodeError{ReasonCode::malformed_packet, 0, "DUP at QoS 0 [MQTT-3.3.1-2]"};
-  }
-
-  publish.topic = in.binary();
-  if (!publish.topic.empty() && !is_valid_topic_name(publish.topic)) [[unlikely]] {
-    return DecodeError{ReasonCode::malformed_packet, 0,
-                       "topic name with a wildcard or ill-formed UTF-8 [MQTT-3.3.2-2]"};
-  }
-  if (qos != 0) {
-    const std::size_t offset = in.offset();
-    publish.packet_id = PacketId::from_wire(in.u16());
-    if (!publish.packet_id && !in.failed()) {
-      return DecodeError{ReasonCode::protocol_error, offset, "packet id 0 [MQTT-2.2.1-3]"};
-    }
-  }
-  if (version == ProtocolVersion::v5) read_properties(in, publish.properties);
-  if (in.failed()) return in.error();
-
-  if (publish.topic.empty() && publish.properties.topic_alias == 0) {
-    return version == ProtocolVersion::v5
-               ? DecodeError{ReasonCode::protocol_error, 0,
-                             "neither topic name nor alias (section 3.3.2.1)"}
-               : DecodeError{ReasonCode::malformed_packet, 0, "empty topic name [MQTT-4.7.3-1]"};
-  }
-  publish.payload = in.rest();
   return result;
 }
 

@@ -69,6 +69,13 @@ class WireReader {
     return 0;
   }
 
+  // Takes one byte if that is 0x00: a length that says that nothing follows.
+  bool skip_zero() {
+    if (left() == 0 || *at_ != 0) return false;
+    ++at_;
+    return true;
+  }
+
   // Binary Data (section 1.5.6).
   std::string_view binary() {
     const std::uint16_t bytes = u16();
