@@ -1,0 +1,45 @@
+#include "broker/match_cache.h"
+
+#include <utility>
+
+namespace hub {
+
+const Matches& MatchCache::match(std::string_view topic) {
+  if (const auto found = recent_.find(topic); found != recent_.end()) [[likely]] {
+    Entry& entry = found->second;
+    const std::uint64_t stamp = index_.stamp(entry.place);
+    if (entry.stamp != stamp) {
+      ++misses_;
+      index_.match(topic, entry.matches);
+      entry.stamp = stamp;
+    }
+    return entry.matches;
+  }
+  if (topic.size() > kMaxTopicBytes) {
+    ++misses_;
+    index_.match(topic, uncached_);
+    return uncached_;
+  }
+  if (const auto found = older_.find(topic); found != older_.end()) {
+    Entry entry = std::move(found->second);
+    older_.erase(found);
+    remember(topic, std::move(entry));
+    return match(topic);
+  }
+  ++misses_;
+  Entry entry;
+  entry.place = index_.place_of(topic);
+  entry.stamp = index_.stamp(entry.place);
+  index_.match(topic, entry.matches);
+  return remember(topic, std::move(entry)).matches;
+}
+
+MatchCache::Entry& MatchCache::remember(std::string_view topic, Entry entry) {
+  if (recent_.size() >= max_recent_) {
+    older_ = std::move(recent_);
+    recent_ = Topics{};
+  }
+  return recent_.insert_or_assign(std::string{topic}, std::move(entry)).first->second;
+}
+
+}  // namespace hub
