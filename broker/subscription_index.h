@@ -50,8 +50,8 @@ class Matches {
 //
 // A subscription takes about 80 bytes when its filter is exact and nobody else's, 160 with one
 // level of its own before a wildcard (bench/micro measures it), and 8 to 16 when its filter is
-// there already. A table that is full doubles at once: at a million filters that takes a tenth of a
-// second, and it happens once on the way to two million.
+// there already. A table that is full doubles at once: the one insertion that does it at 860,000
+// filters took 0.16 s on a shared 2-core machine.
 class SubscriptionIndex {
  public:
   SubscriptionIndex();
