@@ -10,7 +10,7 @@ namespace hub::storage {
 inline constexpr std::int64_t kPostgresEpochMs = 946'684'800'000;
 inline constexpr std::int64_t kMicrosPerDay = 86'400'000'000;
 
-// What timestamp and timestamptz can hold: 4713-11-24 BC up to before 294277-01-01.
+// What timestamp and timestamptz can hold: 4714-11-24 BC up to before 294277-01-01.
 inline constexpr std::int64_t kFirstTimestamp = -211'813'488'000'000'000;
 inline constexpr std::int64_t kEndTimestamp = 9'223'371'331'200'000'000;
 

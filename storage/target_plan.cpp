@@ -120,11 +120,16 @@ std::string TargetPlan::make_insert_sql() const {
   const std::string changes = list(others, ", ", [&](const Column& c) {
     return fmt::format("{0} = excluded.{0}", quote_identifier(c.name));
   });
+  const std::string same_key = list(target_->key, " AND ", [](const std::string& n) {
+    return fmt::format("known.{0} = r.{0}", quote_identifier(n));
+  });
+  // What is new is counted before, as INSERT does not tell it from what it updates (not by xmax for
+  // a partitioned table).
   return fmt::format(
-      "WITH written AS (INSERT INTO {} ({}) SELECT DISTINCT ON ({}, {}) {} FROM {} "
-      "ORDER BY {}, {}, {} DESC ON CONFLICT ({}) DO UPDATE SET {} RETURNING xmax = 0 AS inserted) "
-      "SELECT count(*) FILTER (WHERE inserted) FROM written",
-      table_, names, key, lone, names, source, key, lone, kOrdinal, key, changes);
+      "WITH r AS MATERIALIZED (SELECT DISTINCT ON ({0}, {1}) {2} FROM {3} ORDER BY {0}, {1}, {4} "
+      "DESC), written AS (INSERT INTO {5} ({2}) SELECT {2} FROM r ON CONFLICT ({0}) DO UPDATE SET "
+      "{6}) SELECT count(*) FROM r WHERE NOT EXISTS (SELECT FROM {5} AS known WHERE {7})",
+      key, lone, names, source, kOrdinal, table_, changes, same_key);
 }
 
 ParameterStatement TargetPlan::insert(std::string_view rows, std::size_t count,

@@ -30,14 +30,13 @@ RowTargetPtr make_target(std::string table, std::vector<Column> columns,
   return target;
 }
 
-WriterHarness::WriterHarness(PgWriterOptions options, std::string url)
-    : options_(std::move(options)), url_(std::move(url)) {
-  if (url_.empty()) url_ = database_.url();
+WriterHarness::WriterHarness(PgWriterOptions options, const UrlOf& url_of)
+    : options_(std::move(options)) {
   if (options_.hub_id.empty()) options_.hub_id = "11111111-2222-3333-4444-555555555555";
   options_.first_pause = std::chrono::milliseconds(5);
   options_.last_pause = std::chrono::milliseconds(50);
   apply_migrations(database_.url());
-  connector_ = std::make_unique<Connector>(url_);
+  connector_ = std::make_unique<Connector>(url_of ? url_of(database_.name()) : database_.url());
   io_ = std::make_unique<boost::asio::io_context>(1);
   restart_writer();
 }

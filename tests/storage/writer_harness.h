@@ -25,8 +25,9 @@ RowTargetPtr make_target(std::string table, std::vector<Column> columns,
 // on the test's thread: run_until() turns the loop.
 class WriterHarness : public CommitListener {
  public:
-  // url: where the writer connects, the test database itself when empty.
-  explicit WriterHarness(PgWriterOptions options = {}, std::string url = {});
+  // url_of: where the writer connects for a database of that name; to it itself when empty.
+  using UrlOf = std::function<std::string(std::string_view database)>;
+  explicit WriterHarness(PgWriterOptions options = {}, const UrlOf& url_of = {});
   ~WriterHarness() override;
 
   PgWriterOptions& options() { return options_; }
@@ -64,7 +65,6 @@ class WriterHarness : public CommitListener {
 
   test::TestDatabase database_;
   PgWriterOptions options_;
-  std::string url_;
   std::unique_ptr<boost::asio::io_context> io_;
   std::unique_ptr<Connector> connector_;
   std::unique_ptr<PgBatchWriter> writer_;

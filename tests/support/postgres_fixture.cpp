@@ -209,6 +209,7 @@ void PostgresServer::start() {
     }
     pause_briefly();
   }
+  ++starts_;
 }
 
 void PostgresServer::stop() { end(SIGINT); }
@@ -242,6 +243,7 @@ struct TestDatabase::Connection {
   Connection& operator=(const Connection&) = delete;
 
   PGconn* pg;
+  int server_start = PostgresServer::instance().starts();
 };
 
 TestDatabase::TestDatabase() {
@@ -273,10 +275,8 @@ std::string TestDatabase::url_as(std::string_view user) const {
 }
 
 std::string TestDatabase::query(std::string_view sql) {
-  if (connection_) {  // a server that was restarted has closed its side
-    pollfd closed{PQsocket(connection_->pg), POLLIN, 0};
-    if (poll(&closed, 1, 0) > 0) PQconsumeInput(connection_->pg);
-    if (PQstatus(connection_->pg) != CONNECTION_OK) connection_.reset();
+  if (connection_ && connection_->server_start != PostgresServer::instance().starts()) {
+    connection_.reset();
   }
   if (!connection_) connection_ = std::make_unique<Connection>(url_);
   PGresult* result = PQexec(connection_->pg, std::string(sql).c_str());

@@ -30,6 +30,7 @@ class PostgresServer {
   void crash();  // at once, as by a power cut; start() recovers
   void start();  // returns when the server accepts connections; no effect while it runs
   [[nodiscard]] bool running() const { return pid_ > 0; }
+  [[nodiscard]] int starts() const { return starts_; }  // how often it was started
 
   // The server's log so far.
   [[nodiscard]] std::string log() const;
@@ -45,6 +46,7 @@ class PostgresServer {
   std::string directory_;  // holds data/, log and the socket
   int guard_ = -1;         // a pipe; when it closes, a waiting process removes directory_
   pid_t pid_ = -1;
+  int starts_ = 0;
 };
 
 // A fresh, empty database on PostgresServer::instance(), dropped at the end of the scope; the
