@@ -1,0 +1,71 @@
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+
+#include "base/message.h"
+#include "broker/mqtt/packet_id.h"
+
+namespace hub::mqtt {
+
+// The receiver's half of a session's QoS 1 and 2 flows (MQTT 5.0 section 4.3): which of the
+// client's packet ids are in use, and how far each flow has come. No I/O, no clock.
+//
+//   QoS 1   PUBLISH → pending → (commit) PUBACK, id is free
+//   QoS 2   PUBLISH → pending → (commit) PUBREC → recorded → PUBREL → releasing → (commit) PUBCOMP
+//
+// A flow is durable when its id has to survive a crash with the row that it guards.
+class InboundFlows {
+ public:
+  enum class Arrival : std::uint8_t {
+    fresh,                    // a new message: take it, then call begin()
+    acknowledgement_pending,  // a resend of a message that is not yet acknowledged: ignore it
+    recorded,                 // a resend after PUBREC: answer PUBREC again [MQTT-4.3.3-10]
+    packet_id_in_use,         // the id belongs to another flow: reason code 0x91
+  };
+  [[nodiscard]] Arrival arrival(PacketId id, Qos qos) const;
+
+  // A fresh message whose acknowledgement cannot go at once, or any at QoS 2.
+  void begin(PacketId id, Qos qos, bool durable);
+
+  // PUBACK goes: the id is free.
+  void puback(PacketId id) { flows_.erase(id.value()); }
+  // PUBREC goes. False when the flow is gone or further along already.
+  bool pubrec(PacketId id);
+  // PUBREC goes with an error: the id is free [MQTT-4.3.3-9].
+  void refuse(PacketId id) { flows_.erase(id.value()); }
+
+  enum class Release : std::uint8_t {
+    free_now,      // call pubcomp() and answer PUBCOMP
+    after_commit,  // the id is durable: PUBCOMP waits until its removal has committed
+    waiting,       // a resend of a PUBREL whose PUBCOMP already waits
+    unknown,       // no such id: PUBCOMP with reason code 0x92
+  };
+  // PUBREL arrived.
+  [[nodiscard]] Release release(PacketId id);
+  // PUBCOMP goes: the id is free.
+  void pubcomp(PacketId id) { flows_.erase(id.value()); }
+
+  // Flows that count against the receive maximum (section 4.9).
+  [[nodiscard]] std::size_t size() const noexcept { return flows_.size(); }
+
+  // Calls f(PacketId) for each durable id that a resend must still find. Order: none.
+  template <class F>
+  void for_each_durable(F f) const {
+    for (const auto& [id, flow] : flows_) {
+      if (flow.durable && flow.state != State::qos2_releasing) f(PacketId{id});
+    }
+  }
+  // A durable id of a session that is taken up again after a restart: its row has committed.
+  void restore(PacketId id) { flows_[id.value()] = {State::qos2_recorded, true}; }
+
+ private:
+  enum class State : std::uint8_t { qos1_pending, qos2_pending, qos2_recorded, qos2_releasing };
+  struct Flow {
+    State state;
+    bool durable;
+  };
+  boost::unordered_flat_map<std::uint16_t, Flow> flows_;
+};
+
+}  // namespace hub::mqtt

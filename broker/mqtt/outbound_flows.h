@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "base/message.h"
+#include "broker/mqtt/packet_id.h"
+
+namespace hub::mqtt {
+
+// One message for one subscriber.
+struct Delivery {
+  MessageRef message;
+  Qos qos = Qos::at_most_once;  // as delivered: never above the subscription's
+  bool retain = false;
+  std::vector<std::uint32_t> subscription_ids;  // section 3.3.2.3.8; mostly none
+};
+
+// The sender's half of a session's QoS 1 and 2 flows (MQTT 5.0 section 4.3): what is in flight,
+// and what waits for the client's receive maximum or for its return. No I/O, no clock.
+class OutboundFlows {
+ public:
+  enum class State : std::uint8_t { awaiting_ack, awaiting_pubcomp, done };
+  struct Flow {
+    PacketId id;
+    State state;
+    Delivery delivery;  // its message is dropped once PUBREC has come
+  };
+
+  // send_quota: the lower of the client's receive maximum and the hub's own bound.
+  void set_send_quota(std::uint16_t send_quota) noexcept { send_quota_ = send_quota; }
+
+  // Whether one more flow may start: the quota is not used up, and nothing older waits.
+  [[nodiscard]] bool can_send() const noexcept { return queue_.empty() && has_quota(); }
+  // REQUIRES has quota. The returned flow is valid until the next call.
+  const Flow& start(Delivery delivery);
+
+  // Appends to the queue. The caller checks queued() and queued_bytes() against its bounds first.
+  void enqueue(Delivery delivery);
+  // Starts the oldest queued delivery; nullptr when there is none, or no quota.
+  const Flow* start_next();
+  [[nodiscard]] const Delivery* next_queued() const {
+    return queue_.empty() ? nullptr : &queue_.front();
+  }
+  void drop_next_queued();
+
+  // Each false when no flow with that id is in that state.
+  bool puback(PacketId id);   // QoS 1 done
+  bool pubrec(PacketId id);   // answer PUBREL; also true for a resent PUBREC
+  bool refuse(PacketId id);   // PUBREC with an error: QoS 2 done [MQTT-4.3.3-4]
+  bool pubcomp(PacketId id);  // QoS 2 done
+
+  // Calls f(const Flow&) for all that is not done, oldest first: what is sent again, as PUBLISH
+  // with DUP or as PUBREL, when the client has come back [MQTT-4.4.0-1].
+  template <class F>
+  void for_each_unfinished(F f) const {
+    for (const Flow& flow : window_) {
+      if (flow.state != State::done) f(flow);
+    }
+  }
+
+  [[nodiscard]] std::size_t queued() const noexcept { return queue_.size(); }
+  [[nodiscard]] std::size_t queued_bytes() const noexcept { return queued_bytes_; }
+  [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }
+  [[nodiscard]] bool empty() const noexcept { return in_flight_ == 0 && queue_.empty(); }
+
+ private:
+  // Ids are given in sequence and a window is never longer, so that an id is an index.
+  static constexpr std::size_t kMaxWindow = 65'000;
+
+  [[nodiscard]] bool has_quota() const noexcept {
+    return in_flight_ < send_quota_ && window_.size() < kMaxWindow;
+  }
+  Flow* find(PacketId id);
+  void finish(Flow& flow);
+  bool finish_if(PacketId id, State state, Qos qos);
+
+  std::deque<Flow> window_;  // ids without a gap; begins with a flow that is not done
+  std::deque<Delivery> queue_;
+  std::size_t queued_bytes_ = 0;
+  std::uint16_t next_id_ = 1;
+  std::uint16_t send_quota_ = 65'535;
+  std::uint16_t in_flight_ = 0;
+};
+
+}  // namespace hub::mqtt

@@ -1,0 +1,140 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "broker/mqtt/inbound_flows.h"
+#include "broker/mqtt/outbound_flows.h"
+
+namespace hub::mqtt {
+namespace {
+
+using Arrival = InboundFlows::Arrival;
+using Release = InboundFlows::Release;
+using State = OutboundFlows::State;
+
+Delivery delivery(std::string_view payload, Qos qos) {
+  MessageView view;
+  view.topic = "t";
+  view.payload = payload;
+  return {Message::make(view), qos, false, {}};
+}
+
+std::vector<std::uint16_t> durable_ids(const InboundFlows& flows) {
+  std::vector<std::uint16_t> ids;
+  flows.for_each_durable([&](PacketId id) { ids.push_back(id.value()); });
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+TEST(InboundFlowsQos1, IgnoresAResendUntilItIsAcknowledged) {
+  InboundFlows flows;
+  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::fresh);
+  flows.begin(PacketId{7}, Qos::at_least_once, false);
+  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::acknowledgement_pending);
+  flows.puback(PacketId{7});
+  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::fresh);
+  EXPECT_EQ(flows.size(), 0u);
+}
+
+TEST(InboundFlowsQos2, KeepsTheIdFromPublishToPubcomp) {  // [MQTT-4.3.3-10] to [MQTT-4.3.3-12]
+  InboundFlows flows;
+  flows.begin(PacketId{1}, Qos::exactly_once, false);
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::acknowledgement_pending);
+  EXPECT_TRUE(flows.pubrec(PacketId{1}));
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::recorded);
+  EXPECT_EQ(flows.release(PacketId{1}), Release::free_now);
+  flows.pubcomp(PacketId{1});
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::fresh);
+  EXPECT_EQ(flows.release(PacketId{1}), Release::unknown);
+}
+
+TEST(InboundFlowsQos2, FreesADurableIdOnlyAfterCommit) {
+  InboundFlows flows;
+  flows.begin(PacketId{1}, Qos::exactly_once, true);
+  flows.pubrec(PacketId{1});
+  EXPECT_EQ(durable_ids(flows), std::vector<std::uint16_t>{1});
+  EXPECT_EQ(flows.release(PacketId{1}), Release::after_commit);
+  EXPECT_EQ(durable_ids(flows), std::vector<std::uint16_t>{});
+  EXPECT_EQ(flows.release(PacketId{1}), Release::waiting);
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::packet_id_in_use);
+  EXPECT_EQ(flows.size(), 1u) << "counts against the receive maximum until PUBCOMP";
+}
+
+TEST(InboundFlows, RefuseAnIdThatTheOtherQosHolds) {
+  InboundFlows flows;
+  flows.begin(PacketId{1}, Qos::at_least_once, false);
+  flows.begin(PacketId{2}, Qos::exactly_once, false);
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::packet_id_in_use);
+  EXPECT_EQ(flows.arrival(PacketId{2}, Qos::at_least_once), Arrival::packet_id_in_use);
+  EXPECT_EQ(flows.release(PacketId{1}), Release::unknown);
+}
+
+TEST(InboundFlows, RestoredIdsAreRecordedAndDurable) {
+  InboundFlows flows;
+  flows.restore(PacketId{9});
+  EXPECT_EQ(flows.arrival(PacketId{9}, Qos::exactly_once), Arrival::recorded);
+  EXPECT_EQ(flows.release(PacketId{9}), Release::after_commit);
+}
+
+TEST(OutboundFlows, GiveIdsInSequenceAndNeverZero) {
+  OutboundFlows flows;
+  for (int i = 1; i <= 65'535; ++i) {
+    const PacketId id = flows.start(delivery("x", Qos::at_least_once)).id;
+    ASSERT_EQ(id.value(), i);
+    ASSERT_TRUE(flows.puback(id));
+  }
+  EXPECT_EQ(flows.start(delivery("x", Qos::at_least_once)).id.value(), 1);
+}
+
+TEST(OutboundFlows, HoldBackAtTheSendQuotaAndGoOnInOrder) {  // section 4.9
+  OutboundFlows flows;
+  flows.set_send_quota(2);
+  const PacketId first = flows.start(delivery("1", Qos::at_least_once)).id;
+  const PacketId second = flows.start(delivery("2", Qos::at_least_once)).id;
+  EXPECT_FALSE(flows.can_send());
+  flows.enqueue(delivery("3", Qos::at_least_once));
+  flows.enqueue(delivery("4", Qos::at_least_once));
+  EXPECT_EQ(flows.start_next(), nullptr);
+  EXPECT_TRUE(flows.puback(second)) << "acknowledgements may come out of order";
+  const OutboundFlows::Flow* third = flows.start_next();
+  ASSERT_NE(third, nullptr);
+  EXPECT_EQ(third->delivery.message->view().payload, "3");
+  EXPECT_EQ(flows.start_next(), nullptr);
+  EXPECT_TRUE(flows.puback(first));
+  EXPECT_FALSE(flows.can_send()) << "a new message must not overtake a queued one";
+  EXPECT_EQ(flows.start_next()->delivery.message->view().payload, "4");
+  EXPECT_EQ(flows.queued_bytes(), 0u);
+}
+
+TEST(OutboundFlows, TellWhatToSendAgain) {  // [MQTT-4.4.0-1]
+  OutboundFlows flows;
+  const PacketId one = flows.start(delivery("1", Qos::exactly_once)).id;
+  const PacketId two = flows.start(delivery("2", Qos::at_least_once)).id;
+  const PacketId three = flows.start(delivery("3", Qos::at_least_once)).id;
+  EXPECT_TRUE(flows.pubrec(one));
+  EXPECT_TRUE(flows.puback(two));
+  std::vector<std::pair<PacketId, State>> unfinished;
+  flows.for_each_unfinished(
+      [&](const OutboundFlows::Flow& flow) { unfinished.emplace_back(flow.id, flow.state); });
+  EXPECT_EQ(unfinished, (std::vector<std::pair<PacketId, State>>{{one, State::awaiting_pubcomp},
+                                                                 {three, State::awaiting_ack}}));
+}
+
+TEST(OutboundFlows, TakeOnlyTheAcknowledgementThatAFlowWaitsFor) {
+  OutboundFlows flows;
+  const PacketId one = flows.start(delivery("1", Qos::at_least_once)).id;
+  const PacketId two = flows.start(delivery("2", Qos::exactly_once)).id;
+  EXPECT_FALSE(flows.pubrec(one));
+  EXPECT_FALSE(flows.puback(two));
+  EXPECT_FALSE(flows.pubcomp(two));
+  EXPECT_TRUE(flows.pubrec(two));
+  EXPECT_TRUE(flows.pubrec(two)) << "a resent PUBREC is answered with PUBREL again";
+  EXPECT_FALSE(flows.refuse(two));
+  EXPECT_TRUE(flows.pubcomp(two));
+  EXPECT_FALSE(flows.puback(PacketId{999}));
+  EXPECT_TRUE(flows.puback(one));
+  EXPECT_TRUE(flows.empty());
+}
+
+}  // namespace
+}  // namespace hub::mqtt
