@@ -2,7 +2,7 @@
 
 #include "broker/topic_levels.h"
 
-namespace hub {
+namespace hub::broker {
 
 FilterTree::FilterTree(std::uint64_t seed) : root_(make_node(nullptr, {})), nodes_(0, Hash{seed}) {}
 
@@ -88,4 +88,4 @@ void FilterTree::match(std::string_view topic, std::vector<const RoutedFilter*>&
   }
 }
 
-}  // namespace hub
+}  // namespace hub::broker

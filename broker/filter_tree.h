@@ -10,7 +10,7 @@
 #include "broker/routed_filter.h"
 #include "broker/text_hash.h"
 
-namespace hub {
+namespace hub::broker {
 
 // The filters that have wildcards, as a tree of their levels; match() walks it one level at a time
 // over all branches that are still possible. Neither matching nor destruction recurses, as a peer
@@ -82,4 +82,4 @@ class FilterTree {
   std::vector<const Node*> next_frontier_;
 };
 
-}  // namespace hub
+}  // namespace hub::broker

@@ -2,15 +2,23 @@
 
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
+#include "broker/publish_sink.h"
 #include "broker/subscription_index.h"
 #include "broker/text_hash.h"
 
-namespace hub {
+namespace hub::broker {
 
-// Remembers what matches a topic, as the topics of telemetry repeat. Belongs to one shard.
+// Who gets the messages of a topic.
+struct Interest {
+  Matches matches;                          // subscribers
+  PublishSink::Route sink_route = nullptr;  // rules
+};
+
+// Remembers who wants a topic, as the topics of telemetry repeat. Belongs to one shard.
 //
 // An entry is believed as long as no filter came or went that could match its topic, so that
 // sessions that come and go with filters of their own leave the others' topics warm. Holds at most
@@ -20,12 +28,14 @@ class MatchCache {
   // Longer topics are matched each time, which bounds the memory: a peer chooses the topics.
   static constexpr std::size_t kMaxTopicBytes = 256;
 
+  // route_of: asks the sink, whose answer for a topic never changes.
+  using RouteOf = std::function<PublishSink::Route(std::string_view topic)>;
   // The index must outlive the cache.
-  MatchCache(SubscriptionIndex& index, std::size_t max_topics)
-      : index_(index), max_recent_((max_topics + 1) / 2) {}
+  MatchCache(SubscriptionIndex& index, RouteOf route_of, std::size_t max_topics)
+      : index_(index), route_of_(std::move(route_of)), max_recent_((max_topics + 1) / 2) {}
 
   // Valid until the next call, or until the index changes.
-  [[nodiscard]] const Matches& match(std::string_view topic);
+  [[nodiscard]] const Interest& find(std::string_view topic);
 
   [[nodiscard]] std::size_t topic_count() const { return recent_.size() + older_.size(); }
   // Calls that had to ask the index.
@@ -40,18 +50,19 @@ class MatchCache {
   struct Entry {
     SubscriptionIndex::Place place{};
     std::uint64_t stamp = 0;
-    Matches matches;
+    Interest interest;
   };
   using Topics = boost::unordered_flat_map<std::string, Entry, Hash, std::equal_to<>>;
 
   Entry& remember(std::string_view topic, Entry entry);
 
   SubscriptionIndex& index_;
+  RouteOf route_of_;
   std::size_t max_recent_;
   Topics recent_;
   Topics older_;
-  Matches uncached_;
+  Interest uncached_;
   std::uint64_t misses_ = 0;
 };
 
-}  // namespace hub
+}  // namespace hub::broker

@@ -1,6 +1,6 @@
 #include "broker/retained_store.h"
 
-namespace hub::detail {
+namespace hub::broker::detail {
 
 std::string_view first_candidate(std::string_view filter) {
   const std::size_t wildcard = filter.find_first_of("+#");
@@ -66,4 +66,4 @@ RetainedStep step_at(std::string_view filter, std::string_view topic, std::strin
   }
 }
 
-}  // namespace hub::detail
+}  // namespace hub::broker::detail

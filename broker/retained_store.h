@@ -4,12 +4,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
-namespace hub {
+namespace hub::broker {
 
 namespace detail {
 
@@ -30,13 +29,14 @@ enum class RetainedStep : std::uint8_t {
 }  // namespace detail
 
 // The retained messages of one shard's topics (MQTT 5.0 section 3.3.1.3), bounded by their number
-// and their bytes. T is the message; the store shares it and does not look inside. What has
+// and their bytes. Ref is a shared
+// pointer to the message; the store does not look inside. What has
 // expired is the caller's to leave out and to erase.
 //
 // Topics are kept in byte order. A match goes through the topics that begin like the filter up to
 // its first wildcard, and jumps over whole subtrees that cannot match, so that its cost grows with
 // the values that '+' takes there and the messages found, times the logarithm of the count.
-template <class T>
+template <class Ref>
 class RetainedStore {
  public:
   struct Limits {
@@ -54,8 +54,7 @@ class RetainedStore {
 
   // topic: a valid topic name. message: not null. bytes: what it counts against the limit,
   // to which the topic's own are added.
-  [[nodiscard]] Outcome set(std::string_view topic, std::shared_ptr<const T> message,
-                            std::size_t bytes) {
+  [[nodiscard]] Outcome set(std::string_view topic, Ref message, std::size_t bytes) {
     const std::size_t cost = bytes + topic.size();
     const auto found = messages_.find(topic);
     const std::size_t before = found == messages_.end() ? 0 : found->second.cost;
@@ -83,7 +82,7 @@ class RetainedStore {
     return true;
   }
 
-  // Erases each for which pred(topic, const T&) holds; says how many.
+  // Erases each for which pred(topic, message) holds; says how many.
   template <class Predicate>
   std::size_t erase_if(Predicate&& pred) {
     return std::erase_if(messages_, [&](const auto& entry) {
@@ -94,12 +93,12 @@ class RetainedStore {
   }
 
   // Null when there is none.
-  [[nodiscard]] std::shared_ptr<const T> find(std::string_view topic) const {
+  [[nodiscard]] Ref find(std::string_view topic) const {
     const auto found = messages_.find(topic);
     return found == messages_.end() ? nullptr : found->second.message;
   }
 
-  // Calls visit(std::string_view topic, const std::shared_ptr<const T>&) for each that matches a
+  // Calls visit(std::string_view topic, const Ref&) for each that matches a
   // valid filter, in the topics' byte order. visit must not change the store.
   template <class Visit>
   void match(std::string_view filter, Visit&& visit) const {
@@ -128,7 +127,7 @@ class RetainedStore {
 
  private:
   struct Retained {
-    std::shared_ptr<const T> message;
+    Ref message;
     std::size_t cost;
   };
 
@@ -137,4 +136,4 @@ class RetainedStore {
   std::map<std::string, Retained, std::less<>> messages_;
 };
 
-}  // namespace hub
+}  // namespace hub::broker

@@ -11,7 +11,7 @@
 
 #include "broker/subscription_list.h"
 
-namespace hub {
+namespace hub::broker {
 
 // A topic filter that somebody wants, with who does. Lives at one address from the first interest
 // in it to the last: a session may keep the pointer in place of the text.
@@ -57,4 +57,4 @@ class RoutedFilter {
   std::uint16_t text_bytes_;
 };
 
-}  // namespace hub
+}  // namespace hub::broker

@@ -5,7 +5,7 @@
 
 #include "broker/mqtt/subscription_options.h"
 
-namespace hub {
+namespace hub::broker {
 
 // One session's subscription to one topic filter, as the routing index keeps it: eight bytes.
 class Subscription {
@@ -48,4 +48,4 @@ class Subscription {
 };
 static_assert(sizeof(Subscription) == 8);
 
-}  // namespace hub
+}  // namespace hub::broker

@@ -5,7 +5,7 @@
 
 #include "broker/topic_levels.h"
 
-namespace hub {
+namespace hub::broker {
 namespace {
 
 std::uint64_t random_seed() {
@@ -96,4 +96,4 @@ void SubscriptionIndex::count_change(std::string_view filter) {
   }
 }
 
-}  // namespace hub
+}  // namespace hub::broker

@@ -11,7 +11,7 @@
 #include "broker/routed_filter.h"
 #include "broker/text_hash.h"
 
-namespace hub {
+namespace hub::broker {
 
 inline constexpr unsigned kMaxShards = 64;
 
@@ -126,4 +126,4 @@ class SubscriptionIndex {
   std::array<std::uint64_t, 4096> changes_by_two_levels_{};
 };
 
-}  // namespace hub
+}  // namespace hub::broker

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-namespace hub {
+namespace hub::broker {
 
 SubscriptionList::~SubscriptionList() {
   if (capacity_ != 0) std::allocator<Subscription>{}.deallocate(many_, capacity_);
@@ -60,4 +60,4 @@ void SubscriptionList::shrink_to_one() {
   capacity_ = 0;
 }
 
-}  // namespace hub
+}  // namespace hub::broker

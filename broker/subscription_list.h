@@ -5,7 +5,7 @@
 
 #include "broker/subscription.h"
 
-namespace hub {
+namespace hub::broker {
 
 // The subscriptions to one filter, in the order of their subscribers: 16 bytes, and no allocation
 // while there is only one, as for most filters.
@@ -41,4 +41,4 @@ class SubscriptionList {
 };
 static_assert(sizeof(SubscriptionList) == 16);
 
-}  // namespace hub
+}  // namespace hub::broker

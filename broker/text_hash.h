@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace hub {
+namespace hub::broker {
 
 // A fast hash of short texts for tables whose keys a peer chooses: without the seed, a peer that
 // knows the function cannot choose keys that collide. Not for anything that leaves the process.
@@ -27,4 +27,4 @@ namespace hub {
   return fold(hash ^ word(p, left), kOdd ^ (seed << 1 | 1));
 }
 
-}  // namespace hub
+}  // namespace hub::broker

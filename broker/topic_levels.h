@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace hub {
+namespace hub::broker {
 
 // Takes the levels of a topic name or filter from the front, one by one; there is at least one,
 // and a level may be empty (MQTT 5.0 section 4.7.1.1).
@@ -37,4 +37,4 @@ class TopicLevels {
   return filter.ends_with('#') || filter.find('+') != std::string_view::npos;
 }
 
-}  // namespace hub
+}  // namespace hub::broker

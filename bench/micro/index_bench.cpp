@@ -12,7 +12,7 @@
 #include "broker/match_cache.h"
 #include "broker/subscription_index.h"
 
-namespace hub {
+namespace hub::broker {
 namespace {
 
 constexpr std::uint32_t kDevices = 333'334;
@@ -81,11 +81,11 @@ BENCHMARK_CAPTURE(match_cold, hash, "/log/a/b");
 
 void match_warm(benchmark::State& state) {
   SubscriptionIndex& index = shared_million();
-  MatchCache cache{index, 65'536};
+  MatchCache cache{index, [](std::string_view) { return nullptr; }, 65'536};
   const auto some = topics("/log/a/b", static_cast<std::size_t>(state.range(0)));
   std::size_t at = 0;
   for (auto _ : state) {
-    require(cache.match(some[at]).filters().size() == 1);
+    require(cache.find(some[at]).matches.filters().size() == 1);
     at = at + 1 == some.size() ? 0 : at + 1;
   }
 }
@@ -94,7 +94,7 @@ BENCHMARK(match_warm)->Arg(1)->Arg(1'000)->Arg(10'000);
 // A client that subscribes for itself and goes, between every two publishes of another.
 void match_warm_in_a_subscribe_storm(benchmark::State& state) {
   SubscriptionIndex& index = shared_million();
-  MatchCache cache{index, 65'536};
+  MatchCache cache{index, [](std::string_view) { return nullptr; }, 65'536};
   const auto some = topics("/log/a/b", 1'000);
   std::uint32_t visitor = 0;
   std::size_t at = 0;
@@ -104,7 +104,7 @@ void match_warm_in_a_subscribe_storm(benchmark::State& state) {
     index.add(filter, {1, {}});
     index.remove(filter, 1);
     state.ResumeTiming();
-    require(cache.match(some[at]).filters().size() == 1);
+    require(cache.find(some[at]).matches.filters().size() == 1);
     at = at + 1 == some.size() ? 0 : at + 1;
   }
   state.counters["misses_per_publish"] =
@@ -144,4 +144,4 @@ BENCHMARK_CAPTURE(memory, own_plus_two_levels, "/+/answer", false)->Iterations(1
 BENCHMARK_CAPTURE(memory, one_filter_for_all, "fleet/announcements", true)->Iterations(1);
 
 }  // namespace
-}  // namespace hub
+}  // namespace hub::broker

@@ -9,7 +9,7 @@
 
 #include "tests/broker/random_topics.h"
 
-namespace hub {
+namespace hub::broker {
 namespace {
 
 std::size_t subscriptions(const Matches& matches) {
@@ -18,50 +18,60 @@ std::size_t subscriptions(const Matches& matches) {
   return count;
 }
 
+PublishSink::Route no_route(std::string_view) { return nullptr; }
+
+TEST(MatchCache, AsksTheSinkOncePerTopic) {
+  SubscriptionIndex index;
+  int asked = 0;
+  MatchCache cache{index, [&](std::string_view) { return ++asked, &asked; }, 100};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(cache.find("a/b").sink_route, &asked);
+  EXPECT_EQ(asked, 1);
+}
+
 TEST(MatchCache, AsksTheIndexOncePerTopic) {
   SubscriptionIndex index;
   index.add("a/#", {1, {}});
-  MatchCache cache{index, 100};
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(subscriptions(cache.match("a/b")), 1u);
+  MatchCache cache{index, no_route, 100};
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(subscriptions(cache.find("a/b").matches), 1u);
   EXPECT_EQ(cache.misses(), 1u);
-  EXPECT_EQ(subscriptions(cache.match("c")), 0u);
-  EXPECT_EQ(subscriptions(cache.match("c")), 0u);
+  EXPECT_EQ(subscriptions(cache.find("c").matches), 0u);
+  EXPECT_EQ(subscriptions(cache.find("c").matches), 0u);
   EXPECT_EQ(cache.misses(), 2u);
 }
 
 TEST(MatchCache, SeesWhatChangesAtOnce) {
   SubscriptionIndex index;
-  MatchCache cache{index, 100};
-  EXPECT_EQ(subscriptions(cache.match("a/b")), 0u);
+  MatchCache cache{index, no_route, 100};
+  EXPECT_EQ(subscriptions(cache.find("a/b").matches), 0u);
   index.add("a/+", {1, {}});
-  EXPECT_EQ(subscriptions(cache.match("a/b")), 1u);
+  EXPECT_EQ(subscriptions(cache.find("a/b").matches), 1u);
   index.add("a/+", {2, {}});
-  EXPECT_EQ(subscriptions(cache.match("a/b")), 2u);
+  EXPECT_EQ(subscriptions(cache.find("a/b").matches), 2u);
   EXPECT_EQ(cache.misses(), 2u);  // the second subscriber came without one
   index.add_remote("a/b", 3);
-  EXPECT_EQ(cache.match("a/b").remote_shards(), 8u);
+  EXPECT_EQ(cache.find("a/b").matches.remote_shards(), 8u);
   index.remove("a/+", 1);
   index.remove("a/+", 2);
-  EXPECT_EQ(subscriptions(cache.match("a/b")), 0u);
+  EXPECT_EQ(subscriptions(cache.find("a/b").matches), 0u);
 }
 
 TEST(MatchCache, StaysWarmWhileOtherClientsComeAndGo) {
   SubscriptionIndex index;
-  MatchCache cache{index, 100};
-  static_cast<void>(cache.match("devices/me/telemetry"));
+  MatchCache cache{index, no_route, 100};
+  static_cast<void>(cache.find("devices/me/telemetry"));
   for (int i = 0; i < 1000; ++i) {
     index.add("devices/d" + std::to_string(i) + "/#", {1, {}});
-    static_cast<void>(cache.match("devices/me/telemetry"));
+    static_cast<void>(cache.find("devices/me/telemetry"));
   }
   EXPECT_LE(cache.misses(), 10u);
 }
 
 TEST(MatchCache, KeepsToItsBoundAndToWhatIsAskedFor) {
   SubscriptionIndex index;
-  MatchCache cache{index, 100};
+  MatchCache cache{index, no_route, 100};
   for (int i = 0; i < 1000; ++i) {
-    static_cast<void>(cache.match("t/" + std::to_string(i)));
-    static_cast<void>(cache.match("hot"));
+    static_cast<void>(cache.find("t/" + std::to_string(i)));
+    static_cast<void>(cache.find("hot"));
     ASSERT_LE(cache.topic_count(), 100u);
   }
   EXPECT_EQ(cache.misses(), 1001u);  // "hot" once
@@ -70,10 +80,10 @@ TEST(MatchCache, KeepsToItsBoundAndToWhatIsAskedFor) {
 TEST(MatchCache, DoesNotKeepLongTopics) {
   SubscriptionIndex index;
   index.add("#", {1, {}});
-  MatchCache cache{index, 100};
+  MatchCache cache{index, no_route, 100};
   const std::string topic(MatchCache::kMaxTopicBytes + 1, 'x');
-  EXPECT_EQ(subscriptions(cache.match(topic)), 1u);
-  EXPECT_EQ(subscriptions(cache.match(topic)), 1u);
+  EXPECT_EQ(subscriptions(cache.find(topic).matches), 1u);
+  EXPECT_EQ(subscriptions(cache.find(topic).matches), 1u);
   EXPECT_EQ(cache.topic_count(), 0u);
 }
 
@@ -81,7 +91,7 @@ TEST(MatchCache, AgreesWithTheIndexUnderRandomChanges) {
   std::mt19937 random{4'711};
   RandomTopics topics{random};
   SubscriptionIndex index;
-  MatchCache cache{index, 64};
+  MatchCache cache{index, no_route, 64};
   for (int step = 0; step < 10'000; ++step) {
     const std::string filter = topics.filter();
     const std::uint32_t subscriber = random() % 4;
@@ -93,10 +103,10 @@ TEST(MatchCache, AgreesWithTheIndexUnderRandomChanges) {
     const std::string topic = topics.name();
     Matches fresh;
     index.match(topic, fresh);
-    const Matches& cached = cache.match(topic);
+    const Matches& cached = cache.find(topic).matches;
     ASSERT_TRUE(std::ranges::equal(cached.filters(), fresh.filters())) << topic;
   }
 }
 
 }  // namespace
-}  // namespace hub
+}  // namespace hub::broker

@@ -3,7 +3,7 @@
 #include <random>
 #include <string>
 
-namespace hub {
+namespace hub::broker {
 
 // Topic names and filters from so few levels that they often meet, with the awkward ones: empty,
 // '$', and bytes that sort around '/'.
@@ -43,4 +43,4 @@ class RandomTopics {
   std::mt19937& random_;
 };
 
-}  // namespace hub
+}  // namespace hub::broker

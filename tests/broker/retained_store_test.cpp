@@ -11,10 +11,10 @@
 #include "base/topic.h"
 #include "tests/broker/random_topics.h"
 
-namespace hub {
+namespace hub::broker {
 namespace {
 
-using Store = RetainedStore<int>;
+using Store = RetainedStore<std::shared_ptr<const int>>;
 using Outcome = Store::Outcome;
 using testing::ElementsAre;
 using testing::IsEmpty;
@@ -118,4 +118,4 @@ TEST(RetainedStore, AgreesWithAPlainListUnderRandomChanges) {
 }
 
 }  // namespace
-}  // namespace hub
+}  // namespace hub::broker

@@ -14,7 +14,7 @@
 #include "base/topic.h"
 #include "tests/broker/random_topics.h"
 
-namespace hub {
+namespace hub::broker {
 namespace {
 
 using testing::ElementsAre;
@@ -268,4 +268,4 @@ TEST(SubscriptionIndex, AgreesWithAPlainListUnderRandomChanges) {
 }
 
 }  // namespace
-}  // namespace hub
+}  // namespace hub::broker

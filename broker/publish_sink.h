@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/message.h"
+
+namespace hub::broker {
+
+// Publishes a message that did not come from a client: a rule's republish action.
+class Publisher {
+ public:
+  virtual ~Publisher() = default;
+
+  // Copies what it needs; the message is routed after the one that is being taken, before that
+  // one's acknowledgement is asked for.
+  virtual void publish(std::string_view topic, std::string_view payload, Qos qos, bool retain) = 0;
+};
+
+// Where a shard's accepted publishes go besides its subscribers: rules and storage. Declared by
+// the broker, implemented in hub/. One per shard; every call on that shard's thread.
+class PublishSink {
+ public:
+  virtual ~PublishSink() = default;
+
+  // What of the sink wants a topic; nullptr when nothing does. The broker caches the answer with
+  // the topic's subscribers.
+  using Route = const void*;
+  [[nodiscard]] virtual Route route(std::string_view topic) = 0;
+
+  // Takes one message. True when something of it must become durable before it is acknowledged.
+  // message.qos 0 may be shed, under a name.
+  [[nodiscard]] virtual bool take(Route route, const MessageView& message,
+                                  Publisher& publisher) = 0;
+
+  // `token` comes back through SinkListener once all that was taken before is durable.
+  virtual void acknowledge_after_commit(AckToken token) = 0;
+
+  // The durable state of a session has changed: on_batch_closing() will be called soon.
+  virtual void session_state_changed() = 0;
+  // Only from on_batch_closing(). Empty state: forget the session.
+  virtual void save_session_state(std::string_view client_id, std::string_view state) = 0;
+
+  // Once per turn of the shard's loop.
+  virtual void end_of_turn() = 0;
+
+  // True while connections that publish at QoS 1 and 2 are not to be read.
+  [[nodiscard]] virtual bool congested() const noexcept = 0;
+
+  // True when nothing waits to become durable.
+  [[nodiscard]] virtual bool idle() const noexcept = 0;
+};
+
+// The shard, as its sink sees it.
+class SinkListener {
+ public:
+  virtual ~SinkListener() = default;
+  virtual void on_batch_closing() = 0;
+  virtual void on_committed(std::span<const AckToken> tokens) = 0;
+};
+
+}  // namespace hub::broker
