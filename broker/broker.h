@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/counters.h"
+#include "broker/options.h"
+#include "broker/publish_sink.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace hub::broker {
+
+// The MQTT broker: a shard per thread, listeners, start and stop. Its functions are called from
+// one thread that is none of the shards'.
+class Broker {
+ public:
+  // Makes the sink of a shard, on that shard's thread. `listener` is the shard.
+  using SinkFactory = std::function<std::unique_ptr<PublishSink>(
+      std::uint32_t shard, boost::asio::io_context& io, SinkListener& listener)>;
+  // Client id and durable state of each session that the database holds.
+  using StoredSessions = std::vector<std::pair<std::string, std::string>>;
+
+  // Starts the shards' threads; they take no connections before listen().
+  Broker(const Options& options, std::uint32_t shards, const SinkFactory& make_sink,
+         const StoredSessions& sessions);
+  ~Broker();  // stop() with no grace, if it was not called
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // Returns the port. Throws as listen_on().
+  std::uint16_t listen(const std::string& address, std::uint16_t port);
+
+  // Stops accepting and reading, commits and acknowledges what was accepted, tells every client
+  // (DISCONNECT 0x8B) and waits until it has closed; returns after `grace` in any case.
+  // True when nothing was left undone.
+  bool stop(std::chrono::milliseconds grace);
+
+  struct Totals {
+    Counters counters;
+    std::size_t connections = 0;
+    std::size_t sessions = 0;
+  };
+  // Asks every shard, and waits for the answers.
+  [[nodiscard]] Totals totals() const;
+
+ private:
+  struct Worker;
+
+  std::vector<std::unique_ptr<Worker>> workers_;
+  bool stopped_ = false;
+};
+
+}  // namespace hub::broker

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+namespace hub::broker {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+// A shard's deadlines in one heap of 24 bytes each, with one timer for the earliest.
+//
+// Lazy: moving a deadline later costs nothing. Whoever is told that its deadline has come looks
+// at its own clock and adds it anew when it has moved (a keep-alive does so once per period, not
+// once per packet).
+class Deadlines {
+ public:
+  enum class Kind : std::uint8_t { connection, will, session_expiry, stop };
+
+  struct Deadline {
+    SteadyTime at;
+    std::uint64_t owner;  // the handle of a connection or of a session
+    Kind kind;
+  };
+
+  void add(SteadyTime at, Kind kind, std::uint64_t owner) {
+    heap_.push_back({at, owner, kind});
+    std::push_heap(heap_.begin(), heap_.end(), later);
+  }
+
+  [[nodiscard]] std::optional<SteadyTime> earliest() const {
+    if (heap_.empty()) return std::nullopt;
+    return heap_.front().at;
+  }
+
+  // Removes and returns one deadline that has come, if there is one.
+  std::optional<Deadline> take_due(SteadyTime now) {
+    if (heap_.empty() || heap_.front().at > now) return std::nullopt;
+    std::pop_heap(heap_.begin(), heap_.end(), later);
+    const Deadline due = heap_.back();
+    heap_.pop_back();
+    return due;
+  }
+
+ private:
+  static bool later(const Deadline& a, const Deadline& b) { return a.at > b.at; }
+
+  std::vector<Deadline> heap_;
+};
+
+}  // namespace hub::broker

@@ -1,0 +1,536 @@
+// The broker as clients see it, with a sink whose commits the test decides on.
+#include "broker/broker.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <deque>
+#include <map>
+#include <mutex>
+
+#include "tests/support/raw_mqtt_client.h"
+
+namespace hub::broker {
+namespace {
+
+using mqtt::PacketType;
+using mqtt::ProtocolVersion;
+using mqtt::client::Connack;
+using mqtt::client::Connect;
+using mqtt::client::Properties;
+using mqtt::client::Publish;
+using mqtt::client::ReceivedPublish;
+using test::RawMqttClient;
+
+// Takes what is published under "rows/" and commits when the test says so.
+class Ledger {
+ public:
+  class Sink final : public PublishSink {
+   public:
+    Sink(Ledger& ledger, boost::asio::io_context& io, SinkListener& listener)
+        : ledger_(ledger), io_(io), listener_(listener) {}
+
+    Route route(std::string_view topic) override {
+      return topic.starts_with("rows/") ? this : nullptr;
+    }
+    bool take(Route, const MessageView& message, Publisher& publisher) override {
+      const std::lock_guard lock{ledger_.mutex_};
+      ledger_.taken_.emplace_back(message.payload);
+      if (message.topic == "rows/echo")
+        publisher.publish("echo", message.payload, Qos::at_least_once, false);
+      if (message.topic == "rows/loop")
+        publisher.publish("rows/loop", "again", Qos::at_most_once, false);
+      return true;
+    }
+    void acknowledge_after_commit(AckToken token) override { tokens_.push_back(token); }
+    void session_state_changed() override { changed_ = true; }
+    void save_session_state(std::string_view client_id, std::string_view state) override {
+      const std::lock_guard lock{ledger_.mutex_};
+      ledger_.states_[std::string{client_id}] = state;
+    }
+    void end_of_turn() override {
+      const std::lock_guard lock{ledger_.mutex_};
+      if (!ledger_.held_ && (!tokens_.empty() || changed_)) commit_later();
+    }
+    bool congested() const noexcept override {
+      const std::lock_guard lock{ledger_.mutex_};
+      return ledger_.congested_;
+    }
+    bool idle() const noexcept override { return tokens_.empty() && !changed_; }
+
+    void commit_later() {
+      boost::asio::post(io_, [this] {
+        changed_ = false;
+        listener_.on_batch_closing();
+        const std::vector<AckToken> tokens = std::exchange(tokens_, {});
+        listener_.on_committed(tokens);
+      });
+    }
+    boost::asio::io_context& io() { return io_; }
+
+   private:
+    Ledger& ledger_;
+    boost::asio::io_context& io_;
+    SinkListener& listener_;
+    std::vector<AckToken> tokens_;
+    bool changed_ = false;
+  };
+
+  std::unique_ptr<PublishSink> make(boost::asio::io_context& io, SinkListener& listener) {
+    auto sink = std::make_unique<Sink>(*this, io, listener);
+    const std::lock_guard lock{mutex_};
+    sinks_.push_back(sink.get());
+    return sink;
+  }
+  void hold() { set(held_, true); }
+  void commit() {
+    const std::lock_guard lock{mutex_};
+    held_ = false;
+    for (Sink* sink : sinks_) sink->commit_later();
+  }
+  void congest(bool on) {
+    set(congested_, on);
+    if (!on) commit();
+  }
+  std::vector<std::string> taken() {
+    const std::lock_guard lock{mutex_};
+    return taken_;
+  }
+  std::string state(const std::string& client_id) {
+    const std::lock_guard lock{mutex_};
+    return states_[client_id];
+  }
+  Broker::StoredSessions stored() {
+    const std::lock_guard lock{mutex_};
+    return {states_.begin(), states_.end()};
+  }
+
+ private:
+  void set(bool& flag, bool value) {
+    const std::lock_guard lock{mutex_};
+    flag = value;
+  }
+  mutable std::mutex mutex_;
+  std::vector<Sink*> sinks_;
+  std::vector<std::string> taken_;
+  std::map<std::string, std::string> states_;
+  bool held_ = false;
+  bool congested_ = false;
+};
+
+// Both with one shard, where everything is local, and with three, where most things are not.
+class BrokerTest : public testing::TestWithParam<std::uint32_t> {
+ protected:
+  explicit BrokerTest(const Options& options = {}) { start(options); }
+  void start(const Options& options, const Broker::StoredSessions& sessions = {}) {
+    broker.emplace(
+        options, GetParam(),
+        [this](std::uint32_t, boost::asio::io_context& io, SinkListener& listener) {
+          return ledger.make(io, listener);
+        },
+        sessions);
+    port = broker->listen("127.0.0.1", 0);
+  }
+  RawMqttClient client(std::string_view id, ProtocolVersion version = ProtocolVersion::v5) {
+    RawMqttClient client{port, version};
+    client.connect(id);
+    return client;
+  }
+
+  Ledger ledger;
+  std::optional<Broker> broker;
+  std::uint16_t port = 0;
+};
+INSTANTIATE_TEST_SUITE_P(Shards, BrokerTest, testing::Values(1u, 3u));
+
+TEST_P(BrokerTest, DeliversAtTheLowerOfBothQos) {
+  for (const ProtocolVersion version : {ProtocolVersion::v311, ProtocolVersion::v5}) {
+    RawMqttClient subscriber = client("sub", version);
+    RawMqttClient publisher = client("pub", version);
+    subscriber.subscribe("t/+", Qos::at_least_once);
+    publisher.publish("t/0", "zero", Qos::at_most_once, 0);
+    publisher.publish("t/2", "two", Qos::exactly_once, 1);
+    publisher.expect_ack(PacketType::pubrec, 1);
+    const ReceivedPublish zero = subscriber.expect_publish();
+    EXPECT_EQ(zero.payload, "zero");
+    EXPECT_EQ(zero.qos, Qos::at_most_once);
+    const ReceivedPublish two = subscriber.expect_publish();
+    EXPECT_EQ(two.payload, "two");
+    EXPECT_EQ(two.qos, Qos::at_least_once);
+  }
+}
+
+TEST_P(BrokerTest, KeepsTheOrderOfAPublisherForASubscriberOnAnyShard) {
+  std::vector<RawMqttClient> subscribers;
+  for (int i = 0; i < 6; ++i) {
+    subscribers.push_back(client("sub" + std::to_string(i)));
+    subscribers.back().subscribe("order/#", Qos::at_most_once);
+  }
+  RawMqttClient publisher = client("pub");
+  for (int i = 0; i < 2'000; ++i) {
+    publisher.publish("order/x", std::to_string(i), Qos::at_most_once, 0);
+  }
+  for (RawMqttClient& subscriber : subscribers) {
+    for (int i = 0; i < 2'000; ++i) {
+      ASSERT_EQ(subscriber.expect_publish().payload, std::to_string(i));
+    }
+  }
+}
+
+TEST_P(BrokerTest, SendsNoAcknowledgementBeforeTheCommit) {
+  ledger.hold();
+  RawMqttClient publisher = client("pub");
+  publisher.publish("rows/a", "1", Qos::at_least_once, 1);
+  publisher.publish("rows/a", "2", Qos::exactly_once, 2);
+  EXPECT_TRUE(publisher.quiet());
+  ledger.commit();
+  publisher.expect_ack(PacketType::puback, 1);
+  publisher.expect_ack(PacketType::pubrec, 2);
+}
+
+TEST_P(BrokerTest, AcknowledgesInTheOrderOfTheMessages) {  // [MQTT-4.6.0-2]
+  ledger.hold();
+  RawMqttClient publisher = client("pub");
+  publisher.publish("rows/a", "1", Qos::at_least_once, 1);
+  publisher.publish("elsewhere", "2", Qos::at_least_once, 2);
+  EXPECT_TRUE(publisher.quiet());
+  ledger.commit();
+  publisher.expect_ack(PacketType::puback, 1);
+  publisher.expect_ack(PacketType::puback, 2);
+}
+
+TEST_P(BrokerTest, TakesAResentMessageOnce) {
+  ledger.hold();
+  {
+    RawMqttClient publisher{port};
+    publisher.connect("pub", false, 100);
+    publisher.publish("rows/a", "one", Qos::exactly_once, 1);
+    publisher.publish("rows/a", "two", Qos::at_least_once, 2);
+    EXPECT_TRUE(publisher.quiet());
+    publisher.vanish();
+  }
+  RawMqttClient publisher{port};
+  EXPECT_TRUE(publisher.connect("pub", false, 100).session_present);
+  publisher.publish("rows/a", "one", Qos::exactly_once, 1, true);
+  publisher.publish("rows/a", "two", Qos::at_least_once, 2, true);
+  EXPECT_TRUE(publisher.quiet());
+  ledger.commit();
+  publisher.expect_ack(PacketType::pubrec, 1);
+  publisher.expect_ack(PacketType::puback, 2);
+  publisher.publish("rows/a", "one", Qos::exactly_once, 1, true);
+  publisher.expect_ack(PacketType::pubrec, 1);
+  publisher.send(mqtt::client::encode_ack(ProtocolVersion::v5, PacketType::pubrel, 1));
+  EXPECT_EQ(publisher.expect_ack(PacketType::pubcomp, 1), 0);
+  EXPECT_EQ(ledger.taken(), (std::vector<std::string>{"one", "two"}));
+  publisher.publish("rows/a", "new", Qos::exactly_once, 1);
+  publisher.expect_ack(PacketType::pubrec, 1);
+  EXPECT_EQ(ledger.taken().back(), "new");
+}
+
+TEST_P(BrokerTest, KnowsAQos2PacketIdAfterARestart) {
+  {
+    RawMqttClient publisher{port};
+    publisher.connect("pub", false, 100);
+    publisher.publish("rows/a", "one", Qos::exactly_once, 1);
+    publisher.expect_ack(PacketType::pubrec, 1);
+  }
+  const Broker::StoredSessions stored = ledger.stored();
+  ASSERT_EQ(stored.size(), 1u);
+  broker.reset();
+  start({}, stored);
+  RawMqttClient publisher{port};
+  EXPECT_TRUE(publisher.connect("pub", false, 100).session_present);
+  publisher.publish("rows/a", "one", Qos::exactly_once, 1, true);
+  publisher.expect_ack(PacketType::pubrec, 1);
+  EXPECT_EQ(ledger.taken().size(), 1u);
+  publisher.send(mqtt::client::encode_ack(ProtocolVersion::v5, PacketType::pubrel, 1));
+  publisher.expect_ack(PacketType::pubcomp, 1);
+  EXPECT_EQ(ledger.state("pub"), "") << "nothing is left to remember";
+}
+
+TEST_P(BrokerTest, ForgetsPacketIdsForGoodBeforeACleanStartGoesOn) {
+  RawMqttClient publisher{port};
+  publisher.connect("pub", false, 100);
+  publisher.publish("rows/a", "one", Qos::exactly_once, 1);
+  publisher.expect_ack(PacketType::pubrec, 1);
+  ASSERT_NE(ledger.state("pub"), "");
+  publisher.vanish();
+  ledger.hold();
+  RawMqttClient again{port};
+  again.send(mqtt::client::encode(Connect{.client_id = "pub", .clean_start = true}));
+  EXPECT_THROW((void)again.receive(std::chrono::milliseconds{200}), std::runtime_error);
+  ledger.commit();
+  (void)again.expect(PacketType::connack);
+  EXPECT_EQ(ledger.state("pub"), "");
+  again.publish("rows/a", "another", Qos::exactly_once, 1);
+  again.expect_ack(PacketType::pubrec, 1);
+  EXPECT_EQ(ledger.taken().back(), "another");
+}
+
+TEST_P(BrokerTest, LeavesPublishesInTheSocketWhileStorageHasNoRoom) {
+  RawMqttClient publisher = client("pub");
+  RawMqttClient neighbour = client("neighbour");
+  ledger.congest(true);
+  publisher.publish("rows/a", "waits", Qos::at_least_once, 1);
+  EXPECT_TRUE(neighbour.quiet()) << "others are served";
+  neighbour.publish("elsewhere", "x", Qos::at_least_once, 1);
+  neighbour.expect_ack(PacketType::puback, 1);
+  EXPECT_TRUE(ledger.taken().empty());
+  ledger.congest(false);
+  publisher.expect_ack(PacketType::puback, 1);
+  EXPECT_EQ(ledger.taken(), std::vector<std::string>{"waits"});
+}
+
+TEST_P(BrokerTest, RoutesWhatRulesPublishAndEndsLoops) {
+  RawMqttClient subscriber = client("sub");
+  subscriber.subscribe("echo", Qos::at_least_once);
+  RawMqttClient publisher = client("pub");
+  publisher.publish("rows/echo", "hello", Qos::at_least_once, 1);
+  publisher.expect_ack(PacketType::puback, 1);
+  EXPECT_EQ(subscriber.expect_publish().payload, "hello");
+  publisher.publish("rows/loop", "start", Qos::at_least_once, 2);
+  publisher.expect_ack(PacketType::puback, 2);
+  EXPECT_EQ(broker->totals().counters.dropped_republish_depth, 1u);
+}
+
+TEST_P(BrokerTest, QueuesForAnAbsentSessionAndResendsWhatWasNotAcknowledged) {
+  RawMqttClient subscriber{port};
+  subscriber.connect("sub", false, 100);
+  subscriber.subscribe("t", Qos::exactly_once);
+  RawMqttClient publisher = client("pub");
+  publisher.publish("t", "1", Qos::at_least_once, 1);
+  publisher.expect_ack(PacketType::puback, 1);
+  EXPECT_EQ(subscriber.expect_publish().payload, "1");
+  subscriber.vanish();
+  publisher.publish("t", "2", Qos::exactly_once, 2);
+  publisher.expect_ack(PacketType::pubrec, 2);
+
+  RawMqttClient back{port};
+  EXPECT_TRUE(back.connect("sub", false, 100).session_present);
+  const ReceivedPublish first = back.expect_publish();
+  EXPECT_EQ(first.payload, "1");
+  EXPECT_TRUE(first.dup);
+  const ReceivedPublish second = back.expect_publish();
+  EXPECT_EQ(second.payload, "2");
+  EXPECT_EQ(second.qos, Qos::exactly_once);
+}
+
+TEST_P(BrokerTest, HonoursTheClientsReceiveMaximum) {  // [MQTT-3.3.4-9]
+  RawMqttClient subscriber{port};
+  Connect connect{.client_id = "sub"};
+  connect.properties.u16(mqtt::PropertyId::receive_maximum, 2);
+  subscriber.connect(connect);
+  subscriber.subscribe("t", Qos::at_least_once);
+  RawMqttClient publisher = client("pub");
+  for (std::uint16_t i = 1; i <= 3; ++i) {
+    publisher.publish("t", std::to_string(i), Qos::at_least_once, i);
+    publisher.expect_ack(PacketType::puback, i);
+  }
+  const ReceivedPublish first = subscriber.expect_publish();
+  EXPECT_EQ(subscriber.expect_publish().payload, "2");
+  EXPECT_TRUE(subscriber.quiet());
+  subscriber.send(
+      mqtt::client::encode_ack(ProtocolVersion::v5, PacketType::puback, first.packet_id));
+  EXPECT_EQ(subscriber.expect_publish().payload, "3");
+}
+
+TEST_P(BrokerTest, ClosesWith0x93OnOnePublishTooMany) {  // [MQTT-3.3.4-7]
+  ledger.hold();
+  RawMqttClient publisher{port};
+  const Connack connack = publisher.connect("pub");
+  const auto allowed = connack.properties.numbers.at(mqtt::PropertyId::receive_maximum);
+  for (std::uint32_t i = 1; i <= allowed + 1; ++i) {
+    publisher.publish("rows/a", "x", Qos::at_least_once, static_cast<std::uint16_t>(i));
+  }
+  EXPECT_EQ(publisher.expect_disconnect(), 0x93);
+  EXPECT_TRUE(publisher.closed());
+  EXPECT_EQ(ledger.taken().size(), allowed);
+}
+
+TEST_P(BrokerTest, TakesASessionOverAndTellsTheFirstConnection) {  // [MQTT-3.1.4-3]
+  RawMqttClient first{port};
+  first.connect("same", false, 100);
+  RawMqttClient second{port};
+  EXPECT_TRUE(second.connect("same", false, 100).session_present);
+  EXPECT_EQ(first.expect_disconnect(), 0x8E);
+  EXPECT_TRUE(first.closed());
+  EXPECT_TRUE(second.quiet());
+  EXPECT_EQ(broker->totals().sessions, 1u);
+}
+
+TEST_P(BrokerTest, PublishesTheWillOfAClientThatVanishesAndNotOfOneThatSaysGoodbye) {
+  RawMqttClient watcher = client("watcher");
+  watcher.subscribe("wills/#", Qos::at_least_once);
+  for (const bool says_goodbye : {true, false}) {
+    RawMqttClient mortal{port};
+    Connect connect{.client_id = "mortal"};
+    connect.will = mqtt::client::Will{.topic = says_goodbye ? "wills/no" : "wills/yes",
+                                      .payload = "gone",
+                                      .qos = Qos::at_least_once};
+    mortal.connect(connect);
+    if (says_goodbye) {
+      mortal.send(mqtt::client::encode_disconnect(ProtocolVersion::v5));
+      EXPECT_TRUE(mortal.closed());
+    }
+    mortal.vanish();
+  }
+  EXPECT_EQ(watcher.expect_publish().topic, "wills/yes");
+}
+
+TEST_P(BrokerTest, DropsADelayedWillWhenTheClientIsBackInTime) {  // [MQTT-3.1.3-9]
+  RawMqttClient watcher = client("watcher");
+  watcher.subscribe("wills/#", Qos::at_least_once);
+  const auto connect = [&](RawMqttClient& mortal, std::uint32_t delay, const char* topic) {
+    Connect packet{.client_id = "mortal", .clean_start = false};
+    packet.properties.u32(mqtt::PropertyId::session_expiry_interval, 100);
+    packet.will = mqtt::client::Will{.topic = topic, .payload = "gone"};
+    packet.will->properties.u32(mqtt::PropertyId::will_delay_interval, delay);
+    mortal.connect(packet);
+  };
+  RawMqttClient first{port};
+  connect(first, 60, "wills/never");
+  first.vanish();
+  RawMqttClient second{port};
+  connect(second, 1, "wills/late");
+  second.vanish();
+  EXPECT_EQ(watcher.expect_publish().topic, "wills/late");
+}
+
+TEST_P(BrokerTest, GivesRetainedMessagesToNewSubscriptions) {
+  RawMqttClient publisher = client("pub");
+  for (const char* topic : {"r/a", "r/b", "r/gone"}) {
+    publisher.publish(topic, topic, Qos::at_least_once, 1, false, true);
+    publisher.expect_ack(PacketType::puback, 1);
+  }
+  publisher.publish("r/gone", "", Qos::at_least_once, 1, false, true);
+  publisher.expect_ack(PacketType::puback, 1);
+  RawMqttClient subscriber = client("sub");
+  subscriber.subscribe("r/+", Qos::at_least_once);
+  std::map<std::string, bool> got;
+  for (int i = 0; i < 2; ++i) {
+    const ReceivedPublish retained = subscriber.expect_publish();
+    got[retained.payload] = retained.retain;
+  }
+  EXPECT_EQ(got, (std::map<std::string, bool>{{"r/a", true}, {"r/b", true}}));
+  EXPECT_TRUE(subscriber.quiet());
+  publisher.publish("r/a", "live", Qos::at_most_once, 0, false, true);
+  EXPECT_FALSE(subscriber.expect_publish().retain) << "[MQTT-3.3.1-12]";
+}
+
+TEST_P(BrokerTest, SendsOneCopyForOverlappingSubscriptionsWithAllTheirIdentifiers) {
+  RawMqttClient subscriber = client("sub");
+  for (const auto& [filter, id] : std::map<std::string, std::uint32_t>{{"a/#", 1}, {"a/+", 2}}) {
+    mqtt::client::Subscribe subscribe{.filters = {{filter, {.qos = Qos::at_least_once}}}};
+    subscribe.properties.varint(mqtt::PropertyId::subscription_identifier, id);
+    subscriber.send(mqtt::client::encode(subscribe));
+    (void)subscriber.expect(PacketType::suback);
+  }
+  RawMqttClient publisher = client("pub");
+  publisher.publish("a/b", "x", Qos::at_least_once, 1);
+  EXPECT_EQ(subscriber.expect_publish().properties.subscription_ids.size(), 2u);
+  EXPECT_TRUE(subscriber.quiet());
+}
+
+TEST_P(BrokerTest, DoesNotEchoToANoLocalSubscription) {  // [MQTT-3.8.3-3]
+  RawMqttClient both = client("both");
+  both.send(mqtt::client::encode(
+      mqtt::client::Subscribe{.filters = {{"t", {.qos = Qos::at_least_once, .no_local = true}}}}));
+  (void)both.expect(PacketType::suback);
+  both.publish("t", "own", Qos::at_least_once, 1);
+  both.expect_ack(PacketType::puback, 1);
+  EXPECT_TRUE(both.quiet());
+  client("other").publish("t", "others", Qos::at_most_once, 0);
+  EXPECT_EQ(both.expect_publish().payload, "others");
+}
+
+TEST_P(BrokerTest, SaysInConnackWhatIsNotOnOffer) {
+  RawMqttClient client{port};
+  const Connack connack = client.connect("");
+  EXPECT_EQ(connack.properties.numbers.at(mqtt::PropertyId::shared_subscription_available), 0u);
+  EXPECT_EQ(connack.properties.numbers.count(mqtt::PropertyId::topic_alias_maximum), 0u);
+  EXPECT_FALSE(connack.properties.texts.at(mqtt::PropertyId::assigned_client_identifier).empty());
+  client.send(mqtt::client::encode(mqtt::client::Subscribe{.filters = {{"$share/g/t", {}}}}));
+  const auto suback =
+      mqtt::client::decode_suback(ProtocolVersion::v5, client.expect(PacketType::suback).body);
+  EXPECT_EQ(suback->codes.at(0), mqtt::ReasonCode::shared_subscriptions_not_supported);
+}
+
+TEST_P(BrokerTest, RefusesTopicAliases) {
+  RawMqttClient publisher = client("pub");
+  Publish publish{.topic = "t", .payload = "x"};
+  publish.properties.u16(mqtt::PropertyId::topic_alias, 1);
+  publisher.send(mqtt::client::encode(publish));
+  EXPECT_EQ(publisher.expect_disconnect(), 0x94);
+  EXPECT_TRUE(publisher.closed());
+}
+
+TEST_P(BrokerTest, AnswersMqtt31WithUnacceptableProtocolVersion) {
+  RawMqttClient old{port, ProtocolVersion::v311};
+  old.send(mqtt::client::packet(0x10, std::string_view{"\0\6MQIsdp\3\2\0\x3c\0\1c", 15}));
+  const auto connack =
+      mqtt::client::decode_connack(ProtocolVersion::v311, old.expect(PacketType::connack).body);
+  EXPECT_EQ(connack->code, 1);
+  EXPECT_TRUE(old.closed());
+}
+
+TEST_P(BrokerTest, EndsAConnectionThatIsSilentForOneAndAHalfKeepAlives) {  // [MQTT-3.1.2-22]
+  RawMqttClient silent{port};
+  const auto before = std::chrono::steady_clock::now();
+  silent.connect(Connect{.client_id = "silent", .keep_alive = std::chrono::seconds{1}});
+  EXPECT_EQ(silent.expect_disconnect(), 0x8D);
+  EXPECT_GE(std::chrono::steady_clock::now() - before, std::chrono::milliseconds{1'500});
+  EXPECT_TRUE(silent.closed());
+}
+
+TEST_P(BrokerTest, StopsWithAllClientsTold) {
+  RawMqttClient idle = client("idle");
+  ledger.hold();
+  RawMqttClient publisher = client("pub");
+  publisher.publish("rows/a", "1", Qos::at_least_once, 1);
+  EXPECT_TRUE(publisher.quiet());
+  std::thread stopping{[&] { EXPECT_TRUE(broker->stop(std::chrono::seconds{20})); }};
+  ledger.commit();
+  publisher.expect_ack(PacketType::puback, 1);
+  EXPECT_EQ(publisher.expect_disconnect(), 0x8B);
+  EXPECT_EQ(idle.expect_disconnect(), 0x8B);
+  publisher.vanish();
+  idle.vanish();
+  stopping.join();
+}
+
+TEST_P(BrokerTest, BadPacketsDoNotDisturbANeighbour) {
+  RawMqttClient neighbour = client("neighbour");
+  neighbour.subscribe("n", Qos::at_least_once);
+  std::uint32_t random = 12'345;
+  for (int round = 0; round < 200; ++round) {
+    RawMqttClient bad{port};
+    if (round % 2 == 0) bad.connect("bad");
+    std::string bytes;
+    for (int i = 0; i < 40; ++i) {
+      random = random * 1'664'525 + 1'013'904'223;
+      bytes.push_back(static_cast<char>(random >> 24));
+    }
+    bad.send(bytes);
+    bad.vanish();
+    if (round % 20 == 0) {
+      neighbour.publish("n", std::to_string(round), Qos::at_least_once, 1);
+      bool delivered = false;
+      bool acknowledged = false;
+      while (!delivered || !acknowledged) {
+        const auto packet = neighbour.receive();
+        delivered |= packet.type == PacketType::publish;
+        acknowledged |= packet.type == PacketType::puback;
+        if (packet.type == PacketType::publish) {
+          const auto got =
+              mqtt::client::decode_publish(ProtocolVersion::v5, packet.flags, packet.body);
+          neighbour.send(
+              mqtt::client::encode_ack(ProtocolVersion::v5, PacketType::puback, got->packet_id));
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hub::broker
