@@ -1,0 +1,166 @@
+#include "hub/serve.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/uuid/random_generator.hpp>
+#include <boost/uuid/uuid_io.hpp>
+#include <csignal>
+#include <cstdio>
+#include <stdexcept>
+#include <thread>
+
+#include "base/log.h"
+#include "broker/broker.h"
+#include "hub/config.h"
+#include "hub/hub_database.h"
+#include "hub/rule_loading.h"
+#include "hub/rule_sink.h"
+#include "hub/service_manager.h"
+#include "storage/catalogue.h"
+#include "storage/connector.h"
+#include "storage/migration.h"
+#include "storage/session_states.h"
+
+namespace hub {
+namespace {
+
+// How long a stop may take: what is accepted commits, clients read their last packet.
+constexpr std::chrono::seconds kStopGrace{20};
+
+broker::Options broker_options(const Config& config, std::uint32_t shards) {
+  const auto per_shard = [&](std::uint64_t total) {
+    return static_cast<std::size_t>((total + shards - 1) / shards);
+  };
+  broker::Options options;
+  options.max_packet_bytes = config.mqtt.max_packet_bytes;
+  options.receive_maximum = config.mqtt.receive_maximum;
+  options.max_connections = per_shard(config.mqtt.max_connections);
+  options.max_sessions = per_shard(config.mqtt.max_sessions);
+  options.max_inflight = config.mqtt.max_inflight;
+  options.max_queued_messages = config.mqtt.max_queued_messages;
+  options.max_queued_bytes = config.mqtt.max_queued_bytes;
+  options.max_outbound_bytes = config.mqtt.max_outbound_bytes;
+  options.max_subscriptions = config.mqtt.max_subscriptions;
+  options.max_retained_messages = config.mqtt.max_retained_messages;
+  options.max_retained_bytes = config.mqtt.max_retained_bytes;
+  options.session_expiry_max = config.mqtt.session_expiry_max;
+  options.connect_timeout = config.mqtt.connect_timeout;
+  return options;
+}
+
+std::shared_ptr<const rules::RuleSet> compile_or_throw(const Config& config,
+                                                       const std::string& url) {
+  const rules::Compilation compiled = load_and_compile(config.rules, storage::PgCatalogue{url});
+  for (const rules::Diagnostic& problem : compiled.problems) {
+    log::error("{}", rules::to_string(problem));
+  }
+  if (!compiled.rules) throw std::runtime_error("the rules have errors; `iothub check` shows them");
+  return compiled.rules;
+}
+
+// What the database needs at each start and once a day. Its failure is no reason to stop.
+void maintain(const std::string& url) {
+  try {
+    for (const std::string& line : storage::maintain(url)) log::info("{}", line);
+  } catch (const std::exception& error) {
+    log::warning("the database could not be maintained, the next attempt is in a day: {}",
+                 error.what());
+  }
+}
+
+// Once a day until the io_context stops. Blocks the thread that runs it, which has nothing else
+// to do.
+class DailyMaintenance {
+ public:
+  DailyMaintenance(boost::asio::io_context& io, std::string url)
+      : timer_(io), url_(std::move(url)) {
+    wait();
+  }
+
+ private:
+  void wait() {
+    timer_.expires_after(std::chrono::hours{24});
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      maintain(url_);
+      wait();
+    });
+  }
+
+  boost::asio::steady_timer timer_;
+  std::string url_;
+};
+
+int run(const Config& config) {
+  const std::uint32_t shards =
+      config.shards != 0 ? config.shards : std::max(1u, std::thread::hardware_concurrency());
+  HubDatabase database = HubDatabase::for_serving(config);
+  if (const std::string problem = storage::schema_problem(database.url()); !problem.empty()) {
+    throw std::runtime_error(problem);
+  }
+  maintain(database.url());
+
+  const auto rules = compile_or_throw(config, database.url());
+  const auto targets = std::make_shared<const RowTargets>(make_row_targets(*rules));
+  broker::Broker::StoredSessions sessions;
+  storage::load_session_states(database.url(),
+                               [&](std::string_view client_id, std::string_view state) {
+                                 sessions.emplace_back(client_id, state);
+                               });
+
+  storage::Connector connector{database.url()};
+  storage::PgWriterOptions writer_options;
+  writer_options.hub_id = boost::uuids::to_string(boost::uuids::random_generator{}());
+  writer_options.limits.rows = config.storage.batch_rows;
+  writer_options.limits.bytes = config.storage.batch_bytes;
+  writer_options.limits.held_bytes = config.storage.held_bytes / shards;
+  writer_options.answer_timeout = config.storage.answer_timeout;
+  broker::Broker broker{
+      broker_options(config, shards), shards,
+      [&](std::uint32_t shard, boost::asio::io_context& io, broker::SinkListener& listener) {
+        storage::PgWriterOptions own = writer_options;
+        own.shard = shard;
+        return std::make_unique<RuleSink>(io, rules, targets, connector, own, listener);
+      },
+      sessions};
+
+  boost::asio::io_context io;
+  boost::asio::signal_set signals{io, SIGTERM, SIGINT};
+  signals.async_wait([&](const boost::system::error_code&, int signal) {
+    log::info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+    io.stop();
+  });
+  const DailyMaintenance maintenance{io, database.url()};
+
+  const std::uint16_t port = broker.listen(config.bind, config.mqtt.port);
+  const bool ipv6 = config.bind.find(':') != std::string::npos;
+  fmt::print("ready mqtt://{}{}{}:{} database={} rules={}\n", ipv6 ? "[" : "", config.bind,
+             ipv6 ? "]" : "", port, database.shown_url(), rules->size());
+  std::fflush(stdout);
+  notify_service_manager("READY=1");
+  io.run();
+
+  notify_service_manager("STOPPING=1");
+  if (broker.stop(kStopGrace)) return 0;
+  log::error("stopped with messages that were not committed: none of them was acknowledged");
+  return 1;
+}
+
+}  // namespace
+
+int serve(const Config& config) {
+  std::signal(SIGPIPE, SIG_IGN);
+  log::set_level(config.log_level);
+  try {
+    return run(config);
+  } catch (const std::exception& error) {
+    log::error("{}", error.what());
+    return 1;
+  }
+}
+
+}  // namespace hub
