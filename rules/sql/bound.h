@@ -67,6 +67,9 @@ struct BoundExpr {
   Path path;                // of a field
 };
 
+// An expression as written, for a message to a person: on one line, and not too long.
+[[nodiscard]] std::string shown(const BoundExpr& expr);
+
 struct Output {
   std::string name;
   Span span;

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "rules/sql/lexer.h"
+#include "rules/sql/token_cursor.h"
 
 namespace hub::rules::sql {
 namespace {
@@ -51,56 +51,16 @@ std::optional<Infix> infix_of(const Token& token) {
 
 Span join(Span first, Span last) { return {first.offset, last.end() - first.offset}; }
 
-std::string shown(const Token& token) {
-  switch (token.kind) {
-    case Token::Kind::end:
-      return "the end";
-    case Token::Kind::text:
-      return "a text";
-    case Token::Kind::quoted:
-      return fmt::format("\"{}\"", token.text);
-    default:
-      return fmt::format("'{}'", token.text);
-  }
-}
-
 // Each parse_… returns null (or false) once it has reported a problem; its callers return at once
 // up to the next item or clause, where parsing goes on.
-class Parser {
+class Parser : private TokenCursor {
  public:
-  Parser(std::string_view text, Problems& problems) : problems_(problems) {
-    if (text.size() > kMaxStatementBytes) {
-      problems_.push_back({{},
-                           "syntax.too_long",
-                           fmt::format("the statement has {} bytes; {} are allowed", text.size(),
-                                       kMaxStatementBytes)});
-      text = {};
-      gave_up_ = true;
-    }
-    const std::size_t before = problems_.size();
-    tokens_ = tokenize(text, problems_);
-    if (problems_.size() > before) gave_up_ = true;  // more messages would only mislead
-  }
+  Parser(std::string_view text, Problems& problems) : TokenCursor(text, problems) {}
 
   Query query();
   ExprPtr lone_expression();
 
  private:
-  [[nodiscard]] const Token& peek(std::size_t ahead = 0) const {
-    return tokens_[std::min(at_ + ahead, tokens_.size() - 1)];
-  }
-  const Token& take() { return tokens_[at_ < tokens_.size() - 1 ? at_++ : at_]; }
-  bool take_if(std::string_view symbol) { return peek().is(symbol) && (take(), true); }
-  bool take_if_keyword(std::string_view word) { return peek().is_keyword(word) && (take(), true); }
-  [[nodiscard]] Span last_span() const { return tokens_[at_ - 1].span; }
-
-  std::nullptr_t report(const Token& at, std::string code, std::string text) {
-    problems_.push_back({at.span, std::move(code), std::move(text)});
-    return nullptr;
-  }
-  bool expect(std::string_view symbol, std::string_view why);
-  bool expect_keyword(std::string_view word, std::string_view why);
-
   void items(Query& query);
   bool item(Query& query);
   bool alias(SelectItem& item);
@@ -133,11 +93,10 @@ class Parser {
     return std::make_unique<Expr>(Expr{span, height, std::move(node)});
   }
   std::nullptr_t too_deep(Span span) {
-    problems_.push_back({span, "syntax.too_deep",
-                         fmt::format("the expression is nested deeper than {} levels; split it "
-                                     "over several outputs",
-                                     kMaxHeight)});
-    return nullptr;
+    return report(span, "syntax.too_deep",
+                  fmt::format("the expression is nested deeper than {} levels; split it over "
+                              "several outputs",
+                              kMaxHeight));
   }
   static std::uint32_t height_of(const std::vector<ExprPtr>& children) {
     std::uint32_t height = 0;
@@ -145,32 +104,12 @@ class Parser {
     return height;
   }
 
-  Problems& problems_;
-  std::vector<Token> tokens_;
-  std::size_t at_ = 0;
   std::uint32_t nesting_ = 0;
-  bool gave_up_ = false;
 };
-
-bool Parser::expect(std::string_view symbol, std::string_view why) {
-  if (take_if(symbol)) return true;
-  report(peek(), "syntax.expected_symbol",
-         fmt::format("expected '{}' {}, and found {}", symbol, why, shown(peek())));
-  return false;
-}
-
-bool Parser::expect_keyword(std::string_view word, std::string_view why) {
-  if (take_if_keyword(word)) return true;
-  std::string upper(word);
-  for (char& c : upper) c = static_cast<char>(c - 'a' + 'A');
-  report(peek(), "syntax.expected_" + std::string(word),
-         fmt::format("expected {} {}, and found {}", upper, why, shown(peek())));
-  return false;
-}
 
 Query Parser::query() {
   Query query;
-  if (gave_up_) return query;
+  if (gave_up()) return query;
   if (!expect_keyword("select", "at the beginning of the statement")) return query;
   items(query);
   if (!expect_keyword("from", "and a topic filter in quotes after the outputs")) return query;
@@ -188,7 +127,7 @@ Query Parser::query() {
 }
 
 ExprPtr Parser::lone_expression() {
-  if (gave_up_) return nullptr;
+  if (gave_up()) return nullptr;
   ExprPtr expr = expression(kLowest);
   if (expr != nullptr && peek().kind != Token::Kind::end) {
     return report(peek(), "syntax.unexpected_token",
