@@ -25,6 +25,7 @@ using Next = ProviderError::Next;
 
 constexpr auto kSuperuser = "postgres";
 constexpr auto kBackupTakesAtMost = std::chrono::hours(24);
+constexpr auto kInitdbTakesAtMost = std::chrono::seconds(50);
 constexpr auto kReadinessPause = std::chrono::milliseconds(20);
 
 // As the cluster's users see it, the superuser does not exist.
@@ -34,13 +35,23 @@ constexpr auto kAccessRules =
     "host all postgres 0.0.0.0/0 reject\n"
     "host all all 0.0.0.0/0 scram-sha-256\n";
 
-// initdb asks for the name of the user that runs it, and an instance's user has none.
+// initdb asks for the name of the user that runs it, and an instance's user has none. It and what
+// it starts are the processes of a namespace, and so end together when this process is killed.
 std::vector<std::string> as_named_user(uid_t user) {
   if (user == 0) return {};
   const auto* name = ::getpwnam("postgres") != nullptr ? "postgres" : "nobody";
   const auto* entry = ::getpwnam(name);
-  return {"setpriv", fmt::format("--reuid={}", entry->pw_uid),
-          fmt::format("--regid={}", entry->pw_gid), "--clear-groups", "--"};
+  return {"unshare",
+          "--pid",
+          "--fork",
+          "--kill-child=KILL",
+          "--",
+          "setpriv",
+          fmt::format("--reuid={}", entry->pw_uid),
+          fmt::format("--regid={}", entry->pw_gid),
+          "--clear-groups",
+          "--pdeathsig=KILL",
+          "--"};
 }
 
 uid_t named_user(uid_t user) {
@@ -85,7 +96,7 @@ void DatabaseCluster::create_if_missing(uid_t user) const {
                             " cannot hold the database's socket: choose a data directory with a "
                             "shorter path, of letters, digits and /._- only");
   const auto workshop = folder_.path / "initdb";
-  fs::remove_all(workshop);
+  remove_folder(workshop);
   fs::create_directory(workshop);
   give_to(workshop, named_user(user));
   auto command = as_named_user(user);
@@ -94,10 +105,11 @@ void DatabaseCluster::create_if_missing(uid_t user) const {
                     std::string("--locale=C.UTF-8"), std::string("--auth-local=trust"),
                     std::string("--auth-host=scram-sha-256"), std::string("--no-instructions")})
     command.push_back(std::move(word));
-  require_program({std::move(command), {}}, "making the database " + folder_.path.string());
+  require_program({std::move(command), {}, kInitdbTakesAtMost},
+                  "making the database " + folder_.path.string());
   if (user != 0) give_to(workshop / "cluster", user);
   fs::rename(workshop / "cluster", cluster());
-  fs::remove_all(workshop);
+  remove_folder(workshop);
 }
 
 std::string DatabaseCluster::settings(const DatabaseSpec& spec, Ipv4 address) const {

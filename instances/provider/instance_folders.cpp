@@ -8,8 +8,10 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <set>
+#include <thread>
 #include <utility>
 
 #include "instances/provider/fingerprint.h"
@@ -110,13 +112,7 @@ uid_t InstanceFolders::ensure(const InstanceFolder& folder) {
   return user;
 }
 
-void InstanceFolders::remove(const InstanceFolder& folder) const {
-  std::error_code error;
-  fs::remove_all(folder.path, error);
-  if (error)
-    throw ProviderError(Next::retry,
-                        fmt::format("removing {}: {}", folder.path.string(), error.message()));
-}
+void InstanceFolders::remove(const InstanceFolder& folder) const { remove_folder(folder.path); }
 
 uid_t InstanceFolders::forwarder_user() const {
   // Data directories of one machine get blocks of numbers by their paths.
@@ -142,6 +138,17 @@ void give_to(const fs::path& path, uid_t user) {
   if (fs::is_directory(fs::symlink_status(path)))
     for (const auto& entry : fs::recursive_directory_iterator(path)) give(entry.path());
   give(path);
+}
+
+void remove_folder(const fs::path& path) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  std::error_code error;
+  while (fs::remove_all(path, error), error) {
+    if (std::chrono::steady_clock::now() > deadline)
+      throw ProviderError(Next::retry,
+                          fmt::format("removing {}: {}", path.string(), error.message()));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 }  // namespace hub::instances

@@ -59,6 +59,10 @@ class InstanceFolders {
   std::mutex users_;  // from choosing a user to owning a home
 };
 
+// Removes a folder with all that is in it. The last programs of a control plane that was killed a
+// moment ago may still write there until they are gone: tried again for a while.
+void remove_folder(const std::filesystem::path& path);
+
 // Gives a file or a folder with all that is in it to a user and the group of the same number.
 void give_to(const std::filesystem::path& path, uid_t user);
 

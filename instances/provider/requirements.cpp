@@ -52,9 +52,9 @@ void note_privileges(std::vector<std::string>& missing) {
 }
 
 void note_programs(std::vector<std::string>& missing) {
-  constexpr std::array<std::pair<const char*, const char*>, 3> kNeeded{
-      std::pair{"ip", "iproute2"}, std::pair{"nft", "nftables"},
-      std::pair{"setpriv", "util-linux"}};
+  constexpr std::array<std::pair<const char*, const char*>, 4> kNeeded{
+      std::pair{"ip", "iproute2"}, std::pair{"nft", "nftables"}, std::pair{"setpriv", "util-linux"},
+      std::pair{"unshare", "util-linux"}};
   for (const auto& [name, package] : kNeeded)
     if (!find_program(name))
       missing.push_back(
