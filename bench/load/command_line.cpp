@@ -59,6 +59,7 @@ struct Raw {
   std::string version = "3.1.1";
   double duration = 10;
   double warm_up = 0;
+  double settle = 0.2;
   double hold = 0;
   double patience = 30;
   bool open = false;
@@ -135,6 +136,14 @@ void add_publishing(CLI::App& app, Raw& raw) {
   app.add_flag("--retain", options.retain, "Publish retained messages");
   app.add_option("--seed", options.seed, "Of the random numbers")->capture_default_str();
   add_length(app, raw, "Messages of all publishers together");
+}
+
+void add_settling(CLI::App& app, Raw& raw) {
+  app.add_option("--settle", raw.settle,
+                 "Seconds between the last subscription and the first message, as some brokers "
+                 "answer a subscription before it is in force")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
 }
 
 CLI::App* add_mode(CLI::App& app, Raw& raw, Mode mode, const char* what,
@@ -243,6 +252,7 @@ void complete(Raw& raw) {
   options.patience = Seconds{raw.patience};
   if (!raw.json.empty()) options.json = raw.json;
   assign_roles(raw);
+  options.settle = Seconds{options.publishers > 0 && options.subscribers > 0 ? raw.settle : 0};
   choose_payload(raw);
   if (raw.open && options.rate == 0) throw CLI::ValidationError("--open", "needs --rate");
   options.pace = raw.open ? Pace::open : options.rate > 0 ? Pace::capped : Pace::closed;
@@ -306,6 +316,7 @@ std::variant<Options, ExitCode> parse_command_line(int argc, const char* const* 
   });
   add_mode(app, raw, Mode::pair, "Publishers with a subscriber each", [&](CLI::App& sub) {
     add_clients(sub, raw.clients, "Pairs (10)");
+    add_settling(sub, raw);
     add_publishing(sub, raw);
   });
   for (const Mode mode : {Mode::fanin, Mode::fanout}) {
@@ -315,6 +326,7 @@ std::variant<Options, ExitCode> parse_command_line(int argc, const char* const* 
       sub.add_option("--publishers", raw.publishers, mode == Mode::fanin ? "(10)" : "(1)");
       sub.add_option("--subscribers", raw.subscribers, mode == Mode::fanin ? "(1)" : "(50)");
       sub.add_option("-f,--filter", raw.options.filter, "What the subscribers subscribe to");
+      add_settling(sub, raw);
       add_publishing(sub, raw);
     });
   }

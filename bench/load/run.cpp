@@ -71,7 +71,7 @@ class Conductor {
     });
   }
 
-  void begin();
+  void begin();  // every connection is open
   void measure();
   void hold();
   void end_after(Seconds delay);
@@ -137,7 +137,9 @@ Report Conductor::run() {
   for (auto& worker : workers_) {
     worker->engine().open_all([this] {
       asio::post(home(), [this] {
-        if (++opened_ == workers_.size()) begin();
+        if (++opened_ < workers_.size() || ended_) return;
+        begun_ = true;
+        after(*clock_, options_.settle, [this] { begin(); });
       });
     });
   }
@@ -152,8 +154,6 @@ Report Conductor::run() {
 }
 
 void Conductor::begin() {
-  if (ended_) return;
-  begun_ = true;
   last_progress_ns_ = now_ns();
   measure();
   on_each([this](Worker& worker, std::size_t index) {

@@ -129,7 +129,7 @@ std::int64_t Traffic::intended_ns(const Publisher& publisher) const noexcept {
 }
 
 void Traffic::publish(Client& client, Publisher& publisher) {
-  if (client.state != Client::State::ready || Engine::blocked(client)) return;
+  if (!started_ || client.state != Client::State::ready || Engine::blocked(client)) return;
   Engine::Output& out = engine().output();
   const std::int64_t now = now_ns();
   const std::int64_t wall = wall_ms();
@@ -224,7 +224,7 @@ void Traffic::on_packets(Client& client, PacketScanner& packets) {
   const bool publishes = is_publisher(client);
   Packet packet;
   while (client.fd >= 0 && packets.next(packet)) {
-    ++progress_;
+    if (packet.type != PacketType::pingresp) ++progress_;
     if (publishes && packet.type >= PacketType::puback && packet.type <= PacketType::pubcomp) {
       on_ack(client, publisher_of(client), packet);
     } else if (packet.type == PacketType::publish) {
@@ -243,7 +243,7 @@ void Traffic::on_packets(Client& client, PacketScanner& packets) {
       return;
     }
   }
-  if (publishes && client.fd >= 0) {
+  if (started_ && publishes && client.fd >= 0) {
     Publisher& publisher = publisher_of(client);
     publish(client, publisher);
     check_done(client, publisher);
@@ -257,6 +257,7 @@ void Traffic::on_pingresp(Client& client) {
   while (!publisher.marks.empty() && publisher.marks.front().ping <= client.pings_answered) {
     const std::uint64_t arrived = publisher.marks.front().written;
     engine().counters().acked += arrived - std::exchange(publisher.arrived, arrived);
+    ++progress_;
     publisher.marks.erase(publisher.marks.begin());
   }
 }
