@@ -105,10 +105,8 @@ void PgLink::close() {
 
 void PgLink::lost() const { throw LinkLost({"", one_line(PQerrorMessage(connection_.get()))}); }
 
-asio::awaitable<void> PgLink::progress() {
-  const int pending = PQflush(connection_.get());
-  if (pending < 0) lost();
-  const bool in_time = co_await readiness_->wait(pending == 1);
+asio::awaitable<void> PgLink::wait(bool for_writing) {
+  const bool in_time = co_await readiness_->wait(for_writing);
   if (readiness_->closed) throw LinkLost({"", "the connection was closed by the hub"});
   if (!in_time) {
     counters_.answer_timeouts.add();
@@ -118,8 +116,18 @@ asio::awaitable<void> PgLink::progress() {
   if (PQconsumeInput(connection_.get()) == 0) lost();
 }
 
+asio::awaitable<void> PgLink::flush() {
+  for (;;) {
+    const int pending = PQflush(connection_.get());
+    if (pending < 0) lost();
+    if (pending == 0) co_return;
+    co_await wait(/*for_writing=*/true);
+  }
+}
+
 asio::awaitable<PgResult> PgLink::next_result() {
-  while (PQisBusy(connection_.get()) != 0) co_await progress();
+  co_await flush();
+  while (PQisBusy(connection_.get()) != 0) co_await wait(/*for_writing=*/false);
   co_return PgResult(PQgetResult(connection_.get()));
 }
 
@@ -130,12 +138,7 @@ asio::awaitable<void> PgLink::put(std::string_view bytes) {
         PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size()));
     if (taken < 0) lost();
     if (taken > 0) bytes.remove_prefix(piece.size());
-    while (true) {
-      const int pending = PQflush(connection_.get());
-      if (pending < 0) lost();
-      if (pending == 0) break;
-      co_await progress();
-    }
+    co_await flush();
   }
 }
 
@@ -144,7 +147,7 @@ asio::awaitable<void> PgLink::feed(const CopyRows& rows) {
   for (const std::string_view piece : rows) co_await put(piece);
   co_await put(kCopyTrailer);
   int ended = 0;
-  while ((ended = PQputCopyEnd(connection_.get(), nullptr)) == 0) co_await progress();
+  while ((ended = PQputCopyEnd(connection_.get(), nullptr)) == 0) co_await flush();
   if (ended < 0) lost();
 }
 

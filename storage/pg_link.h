@@ -77,7 +77,9 @@ class PgLink {
  private:
   struct Readiness;
 
-  boost::asio::awaitable<void> progress();
+  // Waits for the socket to be readable, or writable, and reads what there is.
+  boost::asio::awaitable<void> wait(bool for_writing);
+  boost::asio::awaitable<void> flush();
   boost::asio::awaitable<PgResult> next_result();
   boost::asio::awaitable<void> feed(const CopyRows& rows);
   boost::asio::awaitable<void> put(std::string_view bytes);

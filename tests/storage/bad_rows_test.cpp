@@ -218,13 +218,20 @@ TEST_F(BadRows, RealDeadlockIsRetried) {
       "CREATE TABLE a (n bigint PRIMARY KEY, t text); CREATE TABLE b (n bigint PRIMARY KEY, t "
       "text)");
   // The other side holds a row of b and will ask for one of a; the writer does it the other way
-  // round, as its batch writes a first.
-  h.database().query("BEGIN; INSERT INTO b VALUES (1)");
+  // round, as its batch writes a first. The one that looks for deadlocks first is ended: the
+  // writer.
+  h.database().query(
+      fmt::format("ALTER DATABASE {} SET deadlock_timeout = '2s'", h.database().name()));
+  h.restart_writer();
+  h.database().query("SET deadlock_timeout = '60s'; BEGIN; INSERT INTO b VALUES (1)");
   h.append(make_target("a", kColumns, {"n"}), 1);
   h.append(make_target("b", kColumns, {"n"}), 1);
   h.writer().end_of_turn();
-  h.run_handlers(20);
-  h.database().query("SET deadlock_timeout = '10s'; INSERT INTO a VALUES (1); COMMIT");
+  h.run_until([&] {
+    h.run_handlers(1);
+    return h.database().count("SELECT count(*) FROM pg_locks WHERE NOT granted") == 1;
+  });
+  h.database().query("INSERT INTO a VALUES (1); COMMIT");
   h.run_until_idle();
   EXPECT_EQ(h.acknowledged, (std::vector<std::uint64_t>{1, 1}));
   EXPECT_EQ(h.outcomes["a"].duplicates + h.outcomes["b"].duplicates, 2u);
