@@ -1,7 +1,6 @@
 #include "tests/support/hub_process.h"
 
 #include <fmt/format.h>
-
 #include <sys/wait.h>
 
 #include <csignal>
@@ -14,23 +13,25 @@ std::string built_program(std::string_view name) {
 }
 
 HubProcess::HubProcess(Options options) : options_(std::move(options)) {
+  // When root runs the test, PostgreSQL's user gets to the data directory and its socket.
+  std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
   if (!options_.rules.empty()) directory_.write("rules.toml", options_.rules);
   start();
 }
 
 HubProcess::~HubProcess() {
-  if (program_) kill();
+  if (!running()) return;
+  try {
+    stop();  // so that the database has left the directory before that is removed
+  } catch (const std::exception&) {
+    program_.reset();
+  }
 }
 
 void HubProcess::start() {
-  std::vector<std::string> arguments{built_program("iothub"),
-                                     "serve",
-                                     "--mqtt-port",
-                                     "0",
-                                     "--shards",
-                                     std::to_string(options_.shards),
-                                     "--data-dir",
-                                     (directory_.path() / "data").string()};
+  std::vector<std::string> arguments{
+      built_program("iothub"),         "serve",      "--mqtt-port",   "0", "--shards",
+      std::to_string(options_.shards), "--data-dir", data_directory()};
   if (!options_.database.empty()) {
     arguments.insert(arguments.end(), {"--database", options_.database});
   }
@@ -38,7 +39,8 @@ void HubProcess::start() {
     arguments.insert(arguments.end(), {"--rules", (directory_.path() / "rules.toml").string()});
   }
   arguments.insert(arguments.end(), options_.more.begin(), options_.more.end());
-  program_ = std::make_unique<RunningProgram>(arguments);
+  program_ = std::make_unique<RunningProgram>(
+      arguments, RunOptions{.environment = options_.environment, .directory = {}, .bound = {}});
   ready_line_ = program_->wait_for_line("ready ");
   const std::size_t space = ready_line_.find(' ', 6);
   const std::size_t colon = ready_line_.rfind(':', space);
@@ -59,8 +61,8 @@ int HubProcess::stop() {
 
 std::string HubProcess::database_url() const {
   if (!options_.database.empty()) return options_.database;
-  const Outcome url = run_program(
-      {built_program("iothub"), "db", "url", "--data-dir", (directory_.path() / "data").string()});
+  const Outcome url =
+      run_program({built_program("iothub"), "db", "url", "--data-dir", data_directory()});
   return url.out.substr(0, url.out.find('\n'));
 }
 

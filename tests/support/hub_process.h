@@ -12,14 +12,15 @@
 namespace hub::test {
 
 // The built hub, run as a user runs it: `iothub serve` on a free port of loopback, with a data
-// directory of its own. Killed with this object.
+// directory of its own. Stopped with this object.
 class HubProcess {
  public:
   struct Options {
     std::string database{};  // empty: the embedded one
     std::string rules{};     // text of a rule file; empty: the built-in rule
     unsigned shards = 2;
-    std::vector<std::string> more{};  // further arguments
+    std::vector<std::string> more{};         // further arguments
+    std::vector<std::string> environment{};  // "NAME=value"
   };
   explicit HubProcess(Options options);
   ~HubProcess();
@@ -34,6 +35,8 @@ class HubProcess {
   // SIGTERM; returns the exit code.
   int stop();
 
+  [[nodiscard]] bool running() const { return program_ && storage::is_running(pid()); }
+  [[nodiscard]] pid_t pid() const { return program_->process().pid(); }
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] const std::string& ready_line() const { return ready_line_; }
   // Of the database that it writes to.
@@ -42,6 +45,7 @@ class HubProcess {
   [[nodiscard]] std::string query(std::string_view sql) const { return psql(database_url(), sql); }
   [[nodiscard]] std::string log() const { return program_->err(); }
   [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }
+  [[nodiscard]] std::string data_directory() const { return (directory_.path() / "data").string(); }
 
  private:
   TemporaryDirectory directory_;

@@ -30,7 +30,7 @@ struct RunOptions {
 
 // Runs SQL with psql, as a person would, and returns its rows: columns joined by '|', rows by
 // '\n'. Throws std::runtime_error with psql's words.
-[[nodiscard]] std::string psql(std::string_view url, std::string_view sql);
+std::string psql(std::string_view url, std::string_view sql);
 
 // A program that runs on while the test talks to it.
 class RunningProgram {
@@ -44,6 +44,7 @@ class RunningProgram {
                                           std::chrono::seconds bound = std::chrono::seconds(60));
 
   [[nodiscard]] storage::ChildProcess& process() { return process_; }
+  [[nodiscard]] const storage::ChildProcess& process() const { return process_; }
 
   // Sends the signal and waits for the end; throws when `bound` has passed.
   storage::ExitStatus end(int signal, std::chrono::seconds bound = std::chrono::seconds(60));
