@@ -14,12 +14,12 @@ void report_usage(const Call& call, const std::string& resource_id, const UsageO
 }
 
 std::vector<Bill> list_bills(const Call& call, const std::string& account_id,
-                             const std::string& resource_id, std::int64_t before, int limit) {
+                             const std::string& resource_id, int offset, int limit) {
   std::vector<Bill> bills;
-  for (const auto& row : call.tx.exec_params(
-           "SELECT * FROM bill WHERE account_id = $1 AND $2 IN ('', resource_id) AND id < $3 "
-           "ORDER BY id DESC LIMIT $4",
-           account_id, resource_id, before, limit))
+  for (const auto& row :
+       call.tx.exec_params("SELECT * FROM bill WHERE account_id = $1 AND $2 IN ('', resource_id) "
+                           "ORDER BY id DESC OFFSET $3 LIMIT $4",
+                           account_id, resource_id, offset, limit))
     bills.push_back({.id = row["id"].as<std::int64_t>(),
                      .resource_id = row["resource_id"].as<std::string>(),
                      .region = row["region"].as<std::string>(),
@@ -38,6 +38,14 @@ std::vector<Bill> list_bills(const Call& call, const std::string& account_id,
                      .paid = row["paid"].as<bool>(),
                      .note = row["note"].as<std::string>()});
   return bills;
+}
+
+std::int64_t count_bills(const Call& call, const std::string& account_id,
+                         const std::string& resource_id) {
+  return call.tx
+      .exec_params1("SELECT count(*) FROM bill WHERE account_id = $1 AND $2 IN ('', resource_id)",
+                    account_id, resource_id)[0]
+      .as<std::int64_t>();
 }
 
 }  // namespace hub::instances

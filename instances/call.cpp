@@ -25,6 +25,19 @@ void check_quota(const Call& call, std::string_view account_id, const std::strin
                             quota, limit, what, have));
 }
 
+void set_quota(const Call& call, const std::string& account_id, const std::string& quota,
+               std::int64_t limit) {
+  if (!call.settings.quotas.contains(quota) || limit < 0) {
+    std::string names;
+    for (const auto& [name, value] : call.settings.quotas) names += " " + name;
+    throw Refusal(Errc::InvalidRequest, fmt::format("A quota is 0 or more, and one of:{}.", names));
+  }
+  call.tx.exec_params(
+      "INSERT INTO quota_override VALUES ($1, $2, $3) "
+      "ON CONFLICT (account_id, name) DO UPDATE SET value = excluded.value",
+      account_id, quota, limit);
+}
+
 std::string sql_array(const std::vector<std::string>& items) {
   std::string text = "{";
   for (const auto& item : items) {

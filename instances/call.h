@@ -25,6 +25,11 @@ void lock_account(const Call& call, std::string_view account_id);
 void check_quota(const Call& call, std::string_view account_id, const std::string& quota,
                  std::int64_t have, std::string_view what);
 
+// The account's own limit, instead of the one of the settings. Throws Refusal(InvalidRequest) for a
+// quota that there is not.
+void set_quota(const Call& call, const std::string& account_id, const std::string& quota,
+               std::int64_t limit);
+
 // A PostgreSQL array of text: {"a","b"}.
 [[nodiscard]] std::string sql_array(const std::vector<std::string>& items);
 [[nodiscard]] std::vector<std::string> parse_sql_array(std::string_view text);

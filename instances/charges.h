@@ -105,7 +105,9 @@ struct Bill {
 };
 // The newest first; of one resource unless that is empty.
 std::vector<Bill> list_bills(const Call& call, const std::string& account_id,
-                             const std::string& resource_id, std::int64_t before, int limit);
+                             const std::string& resource_id, int offset, int limit);
+std::int64_t count_bills(const Call& call, const std::string& account_id,
+                         const std::string& resource_id);
 
 // Pays what can be paid of the bills that are open, the oldest first: after each deposit.
 // A resource whose bills are all paid is not in arrears any more; lifecycle.h takes it from there.

@@ -62,15 +62,15 @@ Money balance(const Call& call, const Book& book) {
   return {find_book(call, book)["balance_micro"].as<std::int64_t>()};
 }
 
-std::vector<LedgerLine> list_ledger(const Call& call, const std::string& account_id,
-                                    std::int64_t before_entry, int limit) {
+std::vector<LedgerLine> list_ledger(const Call& call, const std::string& account_id, int offset,
+                                    int limit) {
   std::vector<LedgerLine> lines;
   for (const auto& row : call.tx.exec_params(
            "SELECT e.id, e.at, e.kind, e.memo, b.kind AS book, l.amount_micro "
            "FROM ledger_entry e JOIN ledger_line l ON l.entry_id = e.id "
            "JOIN ledger_account b ON b.id = l.ledger_account_id AND b.account_id = e.account_id "
-           "WHERE e.account_id = $1 AND e.id < $2 ORDER BY e.id DESC, b.id LIMIT $3",
-           account_id, before_entry, limit))
+           "WHERE e.account_id = $1 ORDER BY e.id DESC, b.id OFFSET $2 LIMIT $3",
+           account_id, offset, limit))
     lines.push_back({.entry_id = row["id"].as<std::int64_t>(),
                      .at = parse_sql_timestamp(row["at"].c_str()),
                      .kind = row["kind"].as<std::string>(),
@@ -78,6 +78,15 @@ std::vector<LedgerLine> list_ledger(const Call& call, const std::string& account
                      .memo = row["memo"].as<std::string>(),
                      .amount = {row["amount_micro"].as<std::int64_t>()}});
   return lines;
+}
+
+std::int64_t count_ledger(const Call& call, const std::string& account_id) {
+  return call.tx
+      .exec_params1(
+          "SELECT count(*) FROM ledger_line l JOIN ledger_account b ON b.id = l.ledger_account_id "
+          "WHERE b.account_id = $1",
+          account_id)[0]
+      .as<std::int64_t>();
 }
 
 }  // namespace hub::instances

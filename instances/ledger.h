@@ -47,7 +47,8 @@ struct LedgerLine {
   Money amount;
 };
 // What moved in an account's own books, the newest first.
-std::vector<LedgerLine> list_ledger(const Call& call, const std::string& account_id,
-                                    std::int64_t before_entry, int limit);
+std::vector<LedgerLine> list_ledger(const Call& call, const std::string& account_id, int offset,
+                                    int limit);
+std::int64_t count_ledger(const Call& call, const std::string& account_id);
 
 }  // namespace hub::instances

@@ -7,6 +7,7 @@
 #include "instances/calendar.h"
 #include "instances/charges.h"
 #include "instances/hubs.h"
+#include "instances/idempotency.h"
 #include "instances/operations.h"
 #include "instances/orders.h"
 #include "instances/placement.h"
@@ -122,6 +123,7 @@ std::vector<std::string> run_jobs(const Machinery& m) {
     }
   };
   attempt("expire orders", [&] { m.transact([](const Call& c) { return expire_orders(c); }); });
+  attempt("forget answers", [&] { m.transact([](const Call& c) { return forget_answers(c); }); });
   attempt("expire coupons", [&] { m.transact([](const Call& c) { return expire_coupons(c); }); });
   for (const auto& id : m.transact([](const Call& call) { return resources_to_settle(call); })) {
     attempt("settle " + id, [&] {

@@ -88,14 +88,23 @@ Operation get_operation(const Call& call, const std::string& account_id, const s
 }
 
 std::vector<Operation> list_operations(const Call& call, const std::string& account_id,
-                                       const std::string& resource_id, int limit) {
+                                       const std::string& resource_id, int offset, int limit) {
   std::vector<Operation> operations;
   for (const auto& row : call.tx.exec_params(
            "SELECT * FROM operation WHERE account_id = $1 AND $2 IN ('', resource_id) "
-           "ORDER BY created_at DESC, id LIMIT $3",
-           account_id, resource_id, limit))
+           "ORDER BY created_at DESC, id OFFSET $3 LIMIT $4",
+           account_id, resource_id, offset, limit))
     operations.push_back(operation_of(row));
   return operations;
+}
+
+std::int64_t count_operations(const Call& call, const std::string& account_id,
+                              const std::string& resource_id) {
+  return call.tx
+      .exec_params1(
+          "SELECT count(*) FROM operation WHERE account_id = $1 AND $2 IN ('', resource_id)",
+          account_id, resource_id)[0]
+      .as<std::int64_t>();
 }
 
 std::optional<Operation> next_operation(const Call& call, const std::vector<std::string>& except) {

@@ -67,7 +67,9 @@ std::string start_operation(const Call& call, const std::string& account_id, Ope
 Operation get_operation(const Call& call, const std::string& account_id, const std::string& id);
 // The newest first; of one resource unless that is empty.
 std::vector<Operation> list_operations(const Call& call, const std::string& account_id,
-                                       const std::string& resource_id, int limit);
+                                       const std::string& resource_id, int offset, int limit);
+std::int64_t count_operations(const Call& call, const std::string& account_id,
+                              const std::string& resource_id);
 
 // --- For the worker ---
 

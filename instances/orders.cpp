@@ -99,6 +99,12 @@ std::vector<Order> list_orders(const Call& call, const std::string& account_id, 
   return orders;
 }
 
+std::int64_t count_orders(const Call& call, const std::string& account_id) {
+  return call.tx
+      .exec_params1("SELECT count(*) FROM purchase_order WHERE account_id = $1", account_id)[0]
+      .as<std::int64_t>();
+}
+
 Order confirm_order(const Call& call, const std::string& account_id, const std::string& number,
                     bool terms_accepted) {
   unpaid_order(call, account_id, number);

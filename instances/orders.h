@@ -44,9 +44,10 @@ struct NewOrder {
 
 Order create_order(const Call& call, const std::string& account_id, const NewOrder& order);
 Order get_order(const Call& call, const std::string& account_id, const std::string& number);
-// The newest first, made before `before`.
+// The newest first.
 std::vector<Order> list_orders(const Call& call, const std::string& account_id, int offset,
                                int limit);
+std::int64_t count_orders(const Call& call, const std::string& account_id);
 
 // Throws Refusal: TermsNotAccepted, InvalidState.
 Order confirm_order(const Call& call, const std::string& account_id, const std::string& number,

@@ -242,6 +242,15 @@ std::string backup_rds(const Call& call, const std::string& account_id, const st
 std::string restore_rds(const Call& call, const std::string& account_id, const std::string& ref,
                         const std::string& file) {
   const auto rds = running(call, account_id, ref);
+  const auto hub = call.tx.exec_params(
+      "SELECT name FROM hub_instance WHERE rds_id = $1 AND state NOT IN ('ordered', 'error', "
+      "'deleted')",
+      rds.id);
+  if (!hub.empty())
+    throw Refusal(Errc::ResourceInUse,
+                  fmt::format("The hub '{}' stores in the database instance '{}'. Restore into one "
+                              "that no hub uses.",
+                              hub[0][0].as<std::string>(), rds.name));
   return start_operation(call, account_id, OperationKind::rds_restore, rds.id, "", file);
 }
 

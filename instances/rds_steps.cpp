@@ -45,22 +45,30 @@ void check_ours(const Rds& rds) {
     throw HopelessError("the database is not ours: use its own tools for backup and restore");
 }
 
+std::filesystem::path backup_file(const Machinery& m, const Operation& op) {
+  const auto folder = m.settings.backup_dir / op.resource_id;
+  std::filesystem::create_directories(folder);
+  return folder / op.argument;
+}
+
 void backup(const Machinery& m, const Operation& op) {
   const auto rds = rds_of(m, op);
   check_ours(rds);
-  m.provider.backup_database(rds.id, rds.database, op.argument);
+  m.provider.backup_database(rds.id, rds.database, backup_file(m, op));
 }
 
 void empty_database(const Machinery& m, const Operation& op) {
   const auto rds = rds_of(m, op);
   check_ours(rds);
+  if (!std::filesystem::exists(backup_file(m, op)))
+    throw HopelessError("there is no backup '" + op.argument + "' of this database");
   m.clusters.recreate(rds.admin_url, rds.database);
 }
 
 void read_back(const Machinery& m, const Operation& op) {
   const auto rds = rds_of(m, op);
   m.clusters.recreate(rds.admin_url, rds.database);  // an attempt before may have left a part
-  m.provider.restore_database(rds.id, rds.database, op.argument);
+  m.provider.restore_database(rds.id, rds.database, backup_file(m, op));
   const bool initialized = m.clusters.problem(owner_url(rds)).empty();
   m.transact([&](const Call& call) {
     call.tx.exec_params(

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 
@@ -46,6 +47,8 @@ struct Settings {
 
   std::uint16_t first_public_port = 18830;
   std::uint16_t last_public_port = 19829;
+
+  std::filesystem::path backup_dir = "/var/lib/iothub/backups";  // a folder per database in it
 
   int step_attempts = 5;  // of one step, until the work is undone
 };

@@ -32,7 +32,7 @@ class Settlement : public World {
     return in([&](const Call& c) { return settle(c, resource); });
   }
   std::vector<Bill> bills(const std::string& resource) {
-    auto list = in([&](const Call& c) { return list_bills(c, acme, resource, 1'000'000, 1000); });
+    auto list = in([&](const Call& c) { return list_bills(c, acme, resource, 0, 1000); });
     std::reverse(list.begin(), list.end());
     return list;
   }

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include "instances/orders.h"
+
+namespace hub::api {
+
+// An order with what its buyer reads before confirming: the configuration's price and the terms.
+boost::json::object describe_order(const instances::Call& call, const instances::Order& order);
+
+}  // namespace hub::api

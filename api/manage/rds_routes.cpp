@@ -1,0 +1,232 @@
+#include <fmt/format.h>
+
+#include "api/manage/manage_api.h"
+#include "api/manage/offers.h"
+#include "api/manage/shapes.h"
+
+namespace hub::api {
+namespace {
+
+using namespace instances;
+using F = FieldType;
+using Turn = ManageApi::Turn;
+using Answer = ManageApi::Answer;
+
+const Schema kNewRds{"NewRds",
+                     {{"name", F::text, true, "2 to 32 characters"},
+                      {"region", F::text, false, "cn-north-1"},
+                      {"zone", F::text, false, "The region's first"},
+                      {"engine", F::text, false, "postgresql"},
+                      {"vpc", F::text, true, "Its id or name"},
+                      {"subnet", F::text, true, "Its id or name"},
+                      {"instanceClass", F::text, false, "1c1g"},
+                      {"instanceStorageGB", F::integer, false, "20"},
+                      {"port", F::integer, false, "5432"},
+                      {"chargeMode", F::text, false, "configuration or monthly"},
+                      {"months", F::integer, false, "Of a package"},
+                      {"administrator", F::text, false, "iotadmin"},
+                      {"password", F::text, false, "Of the administrator; empty: a random one"}}};
+const Schema kExternalRds{
+    "ExternalRds",
+    {{"name", F::text, true, "2 to 32 characters"},
+     {"vpc", F::text, true, "Of the hubs that will use it"},
+     {"subnet", F::text, true, ""},
+     {"url", F::text, true, "postgresql://user:password@host:port/database"}}};
+const Schema kFile{"BackupFile", {{"file", F::text, true, "A name without a folder"}}};
+const Schema kRenewal{"Renewal", {{"months", F::integer, true, "1 to 24"}}};
+const Schema kAutoRenew{"AutoRenew", {{"on", F::boolean, true, ""}}};
+const Schema kStarted{"Started", {{"operationId", F::text, true, "The work that does it"}}};
+
+Answer started(const std::string& operation) { return {{{"operationId", operation}}, {}, false}; }
+
+boost::json::object shown(const ManageApi& api, const Turn& turn, const Rds& rds) {
+  shapes::Around around;
+  around.isolated = rds.external_url.empty() && api.parts().isolation == Isolation::namespaces;
+  for (const auto& vpc : list_vpcs(turn.call, turn.account))
+    if (vpc.id == rds.vpc_id) around.vpc_name = vpc.name;
+  for (const auto& subnet : list_subnets(turn.call, turn.account, ""))
+    if (subnet.id == rds.subnet_id) around.subnet_name = subnet.name;
+  if (const auto charge = find_charge(turn.call, rds.id)) {
+    around.charge_mode = charge->mode;
+    around.charge_status = charge->status;
+  }
+  return shapes::of(rds, around);
+}
+
+Answer order_one(const Turn& turn) {
+  NewRds rds;
+  rds.name = turn.text("name");
+  rds.region = turn.text("region", rds.region.c_str());
+  rds.zone = turn.text("zone");
+  rds.engine = turn.text("engine", rds.engine.c_str());
+  rds.vpc = turn.text("vpc");
+  rds.subnet = turn.text("subnet");
+  rds.klass = turn.text("instanceClass", rds.klass.c_str());
+  rds.charge_mode = turn.text("chargeMode", rds.charge_mode.c_str());
+  rds.admin_name = turn.text("administrator", rds.admin_name.c_str());
+  rds.admin_password = turn.text("password");
+  const auto storage = turn.integer("instanceStorageGB", rds.storage_gb);
+  const auto port = turn.integer("port", rds.port);
+  const auto months = turn.integer("months", 0);
+  if (storage < 0 || storage > 100'000 || port < 0 || port > 65535 || months < 0 || months > 100)
+    throw Problem::invalid("Storage, port or months are out of range.");
+  rds.storage_gb = static_cast<std::uint32_t>(storage);
+  rds.port = static_cast<std::uint16_t>(port);
+  rds.months = static_cast<int>(months);
+  const auto ordered = order_rds(turn.call, turn.account, rds);
+  auto body = describe_order(turn.call, ordered.order);
+  if (!ordered.admin_password.empty()) body["adminPassword"] = ordered.admin_password;
+  return {std::move(body), {}, false};
+}
+
+// Backups lie in a folder of the provider: a name cannot lead out of it.
+std::string file_of(const Turn& turn) {
+  auto file = turn.text("file");
+  bool good = !file.empty() && file.size() <= 100 && file.front() != '.';
+  for (const char c : file)
+    good = good && ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                    c == '.' || c == '-' || c == '_');
+  if (!good) throw Problem::invalid("'file' is a name of letters, digits, '.', '-' and '_'.");
+  return file;
+}
+
+void add_rds_work_routes(ManageApi& api, std::vector<Route>& routes) {
+  routes.push_back({.method = "POST",
+                    .path = "/v1/rds/{rds}:init",
+                    .id = "initRds",
+                    .about = "Applies the hub's initialisation script to the database",
+                    .scope = "write",
+                    .answer = &kStarted,
+                    .status = 202,
+                    .query = {},
+                    .handler = api.signed_in([](const Turn& turn) {
+                      return started(
+                          initialize_rds(turn.call, turn.account, turn.parameter("rds")));
+                    })});
+  routes.push_back(
+      {.method = "POST",
+       .path = "/v1/rds/{rds}:backup",
+       .id = "backupRds",
+       .about = "Writes the database to a file",
+       .scope = "write",
+       .request = &kFile,
+       .answer = &kStarted,
+       .status = 202,
+       .query = {},
+       .handler = api.signed_in([](const Turn& turn) {
+         return started(backup_rds(turn.call, turn.account, turn.parameter("rds"), file_of(turn)));
+       })});
+  routes.push_back(
+      {.method = "POST",
+       .path = "/v1/rds/{rds}:restore",
+       .id = "restoreRds",
+       .about = "Replaces the database by what a file holds",
+       .scope = "write",
+       .request = &kFile,
+       .answer = &kStarted,
+       .status = 202,
+       .query = {},
+       .handler = api.signed_in([](const Turn& turn) {
+         return started(restore_rds(turn.call, turn.account, turn.parameter("rds"), file_of(turn)));
+       })});
+  routes.push_back({.method = "POST",
+                    .path = "/v1/rds/{rds}:renew",
+                    .id = "renewRds",
+                    .about = "Orders more months of a package",
+                    .scope = "write",
+                    .request = &kRenewal,
+                    .answer = &shapes::order,
+                    .status = 201,
+                    .query = {},
+                    .handler = api.signed_in([](const Turn& turn) {
+                      const auto rds = get_rds(turn.call, turn.account, turn.parameter("rds"));
+                      const auto months = turn.integer("months", 0);
+                      if (months < 1 || months > 24)
+                        throw Problem::invalid("A package is renewed for 1 to 24 months.");
+                      const auto order =
+                          order_renewal(turn.call, turn.account, rds.id, static_cast<int>(months));
+                      return Answer{describe_order(turn.call, order), {}, false};
+                    })});
+  routes.push_back({.method = "PUT",
+                    .path = "/v1/rds/{rds}/auto-renew",
+                    .id = "autoRenewRds",
+                    .about = "Whether a package renews itself",
+                    .scope = "pay",
+                    .request = &kAutoRenew,
+                    .status = 204,
+                    .query = {},
+                    .handler = api.signed_in([](const Turn& turn) {
+                      const auto rds = get_rds(turn.call, turn.account, turn.parameter("rds"));
+                      set_auto_renew(turn.call, turn.account, rds.id,
+                                     turn.request.body.at("on").get_bool());
+                      return Answer{};
+                    })});
+  routes.push_back({.method = "DELETE",
+                    .path = "/v1/rds/{rds}",
+                    .id = "deleteRds",
+                    .about = "Deletes a database instance, and its data",
+                    .scope = "write",
+                    .answer = &kStarted,
+                    .status = 202,
+                    .query = {},
+                    .handler = api.signed_in([](const Turn& turn) {
+                      return started(delete_rds(turn.call, turn.account, turn.parameter("rds")));
+                    })});
+}
+
+}  // namespace
+
+void add_rds_routes(ManageApi& api, std::vector<Route>& routes) {
+  routes.push_back({.method = "POST",
+                    .path = "/v1/rds",
+                    .id = "orderRds",
+                    .about = "Orders a database instance",
+                    .scope = "write",
+                    .request = &kNewRds,
+                    .answer = &shapes::order,
+                    .status = 201,
+                    .query = {},
+                    .handler = api.signed_in(order_one)});
+  routes.push_back({.method = "POST",
+                    .path = "/v1/external-rds",
+                    .id = "registerRds",
+                    .about = "Registers a PostgreSQL server that is not ours",
+                    .scope = "write",
+                    .request = &kExternalRds,
+                    .answer = &kStarted,
+                    .status = 202,
+                    .query = {},
+                    .handler = api.signed_in([](const Turn& turn) {
+                      return started(register_rds(turn.call, turn.account,
+                                                  {.name = turn.text("name"),
+                                                   .vpc = turn.text("vpc"),
+                                                   .subnet = turn.text("subnet"),
+                                                   .url = turn.text("url")}));
+                    })});
+  routes.push_back({.method = "GET",
+                    .path = "/v1/rds",
+                    .id = "listRds",
+                    .about = "The account's database instances",
+                    .scope = "read",
+                    .answer = &shapes::rds,
+                    .is_list = true,
+                    .query = {},
+                    .handler = api.list([&api](const Turn& turn, int offset, int limit) {
+                      return page_of(list_rds(turn.call, turn.account), offset, limit,
+                                     [&](const Rds& r) { return shown(api, turn, r); });
+                    })});
+  routes.push_back({.method = "GET",
+                    .path = "/v1/rds/{rds}",
+                    .id = "getRds",
+                    .about = "One database instance, by id or name",
+                    .scope = "read",
+                    .answer = &shapes::rds,
+                    .query = {},
+                    .handler = api.signed_in([&api](const Turn& turn) {
+                      const auto rds = get_rds(turn.call, turn.account, turn.parameter("rds"));
+                      return Answer{shown(api, turn, rds), rds.version, false};
+                    })});
+  add_rds_work_routes(api, routes);
+}
+
+}  // namespace hub::api

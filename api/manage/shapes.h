@@ -1,0 +1,52 @@
+#pragma once
+
+#include <boost/json/object.hpp>
+
+#include "api/schema.h"
+#include "instances/accounts.h"
+#include "instances/charges.h"
+#include "instances/hubs.h"
+#include "instances/ledger.h"
+#include "instances/networks.h"
+#include "instances/operations.h"
+#include "instances/orders.h"
+#include "instances/rds.h"
+#include "instances/security_groups.h"
+#include "instances/verification.h"
+#include "instances/wallet.h"
+
+// The resources as JSON: of each its schema, and the object that fits it.
+
+namespace hub::api::shapes {
+
+extern const Schema account, verification, token, issued_token, wallet, ledger_line, coupon, order,
+    bill, operation, operation_step, vpc, subnet, security_group, security_rule, rds, hub;
+
+boost::json::object of(const instances::Account&);
+boost::json::object of(const instances::Verification&);
+boost::json::object of(const instances::Token&);
+boost::json::object of(const instances::IssuedToken&);
+boost::json::object of(const instances::Wallet&);
+boost::json::object of(const instances::LedgerLine&);
+boost::json::object of(const instances::Coupon&);
+boost::json::object of(const instances::Order&);
+boost::json::object of(const instances::Bill&);
+boost::json::object of(const instances::Operation&);
+boost::json::object of(const instances::Vpc&);
+boost::json::object of(const instances::Subnet&);
+boost::json::object of(const instances::SecurityGroup&);
+boost::json::object of(const instances::SecurityRule&);
+// What a listing shows beside the record itself.
+struct Around {
+  std::string vpc_name;
+  std::string subnet_name;
+  std::string rds_name;
+  std::vector<std::string> security_groups;
+  std::string charge_mode;
+  std::string charge_status;
+  bool isolated = true;
+};
+boost::json::object of(const instances::Rds&, const Around&);
+boost::json::object of(const instances::Hub&, const Around&);
+
+}  // namespace hub::api::shapes
