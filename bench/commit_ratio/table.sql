@@ -1,0 +1,8 @@
+-- No index: what is compared is the way of a row into the table.
+CREATE TABLE climate (
+  ts          timestamptz NOT NULL,
+  device      text NOT NULL,
+  temperature float8,
+  humidity    float8,
+  seq         int8
+);
