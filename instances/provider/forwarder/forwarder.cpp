@@ -14,9 +14,18 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-void set_option(int socket, int level, int option) {
-  const int on = 1;
-  ::setsockopt(socket, level, option, &on, sizeof on);
+void set_option(int socket, int level, int option, int value = 1) {
+  ::setsockopt(socket, level, option, &value, sizeof value);
+}
+
+// Small packets go at once, and a peer that vanished is noticed within two minutes: it may never
+// have been asked anything that would show it.
+void tune(int socket) {
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY);
+  set_option(socket, SOL_SOCKET, SO_KEEPALIVE);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPINTVL, 15);
+  set_option(socket, IPPROTO_TCP, TCP_KEEPCNT, 4);
 }
 
 bool would_block() { return errno == EAGAIN || errno == EINTR; }
@@ -87,8 +96,7 @@ void Forwarder::accept_clients() {
 }
 
 void Forwarder::open_connection(FileDescriptor client, const sockaddr_in& address) {
-  set_option(client.get(), SOL_SOCKET, SO_KEEPALIVE);
-  set_option(client.get(), IPPROTO_TCP, TCP_NODELAY);
+  tune(client.get());
   auto target = connect_to_target(address);
   auto owned = std::make_unique<ForwardedConnection>(std::move(client), std::move(target));
   auto& connection = *owned;
@@ -111,8 +119,7 @@ FileDescriptor Forwarder::connect_to_target(const sockaddr_in& client) {
     const auto name = names_.name_of(own);
     if (!bind_as(socket.get(), name, name == own ? ntohs(client.sin_port) : 0)) return {};
   }
-  set_option(socket.get(), SOL_SOCKET, SO_KEEPALIVE);
-  set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY);
+  tune(socket.get());
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&options_.target),
                 sizeof options_.target) != 0 &&
       errno != EINPROGRESS)

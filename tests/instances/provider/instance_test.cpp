@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <sstream>
 
@@ -74,6 +75,17 @@ TEST_F(HubInstance, ConfigurationIsReadableByItsProcessOnly) {
   EXPECT_EQ(file.st_mode & 07777, 0640U);
   EXPECT_EQ(file.st_uid, 0U);
   EXPECT_EQ(file.st_gid, process.st_gid);
+}
+
+TEST_F(HubInstance, MemoryIsLimitedOrTheProviderSaysThatItIsNot) {
+  ensure("");
+  const auto groups = read_file("/proc/" + std::to_string(pid()) + "/cgroup").value_or("");
+  const bool limited = groups.find("/" + options_.installation + "/hub-1\n") != std::string::npos;
+  const auto notes = provider_->notes();
+  const bool noted = std::any_of(notes.begin(), notes.end(), [](const auto& note) {
+    return note.find("memory limits") != std::string::npos;
+  });
+  EXPECT_NE(limited, noted);
 }
 
 TEST_F(HubInstance, DialPassesBeforeAllTrafficRules) {

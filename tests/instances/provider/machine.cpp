@@ -212,7 +212,7 @@ void Machine::make_port(const std::string& instance_id, const std::string& lette
 }
 
 void Machine::make_hub(const std::string& instance_id, const std::string& greeting) {
-  provider_->ensure_hub({instance_id, "greeting " + greeting + "\nlisten 1883\n", 64});
+  provider_->ensure_hub({instance_id, "greeting " + greeting + "\nlisten 1883\n", 0});
   // It serves once it listens, and dial() tells.
   ASSERT_TRUE(eventually([&] {
     try {

@@ -49,7 +49,7 @@ void serve_client(int client, sockaddr_in peer, const std::string& greeting) {
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   if (::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      ::listen(listener, 64) != 0) {
+      ::listen(listener, 4096) != 0) {
     std::perror("stand-in: listen");
     std::exit(4);
   }
