@@ -1,11 +1,13 @@
 #include <exception>
 #include <iostream>
+#include <string_view>
 
 #include "base/log.h"
 #include "hub/check.h"
 #include "hub/command_line.h"
 #include "hub/config.h"
 #include "hub/database_commands.h"
+#include "hub/manage.h"
 #include "hub/serve.h"
 
 namespace {
@@ -37,6 +39,8 @@ int run(const hub::CommandLine& line) {
 
 int main(int count, char** arguments) {
   try {
+    if (count > 1 && std::string_view(arguments[1]) == "manage")
+      return hub::run_manage(count - 1, arguments + 1);
     const auto parsed = hub::parse_command_line(count, arguments, std::cout, std::cerr);
     if (const auto* status = std::get_if<int>(&parsed)) return *status;
     return run(std::get<hub::CommandLine>(parsed));

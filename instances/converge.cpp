@@ -20,7 +20,7 @@ std::string health_of(const ProcessStatus& status) {
   if (status.state == State::running && status.failures_in_a_row <= kCrashLoop) return "";
   if (status.failures_in_a_row > kCrashLoop)
     return fmt::format("crash loop: it ended {} times in a row; it wrote last: {}",
-                       status.failures_in_a_row, status.last_lines);
+                       status.failures_in_a_row, last_line_of(status.last_lines));
   return "restarting";
 }
 

@@ -49,4 +49,12 @@ void check_health(const Machinery& machinery, const Hub& hub) {
   static_cast<void>(::send(socket.get(), kDisconnect.data(), kDisconnect.size(), MSG_NOSIGNAL));
 }
 
+std::string last_line_of(const std::string& text) {
+  const auto end = text.find_last_not_of("\n ");
+  if (end == std::string::npos) return "";
+  const auto before = text.rfind('\n', end);
+  const auto start = before == std::string::npos ? 0 : before + 1;
+  return text.substr(start, end + 1 - start);
+}
+
 }  // namespace hub::instances

@@ -62,8 +62,9 @@ void await_health(const Machinery& m, const Operation& op) {
     check_health(m, hub);
   } catch (const std::exception& error) {
     const auto status = m.provider.status(hub.id);
-    if (status.last_lines.empty()) throw;
-    throw std::runtime_error(fmt::format("{}; it wrote last: {}", error.what(), status.last_lines));
+    if (const auto line = last_line_of(status.last_lines); !line.empty())
+      throw std::runtime_error(fmt::format("{}; it wrote last: {}", error.what(), line));
+    throw;
   }
 }
 

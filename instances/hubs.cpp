@@ -194,6 +194,10 @@ void provision_hub(const Call& call, const Order& order) {
   check_place(call, order.account_id, hub.region, hub.vpc_id, hub.subnet_id, hub.rds_id);
   check_hub_quota(call, order.account_id, hub.region);
   check_free_name(call, order.account_id, hub.region, hub.name);
+  // Without any group it would get none of the rules that its buyer looked at.
+  if (group_names(call, hub.id).empty())
+    throw Refusal(Errc::NotFound,
+                  "The security groups of this order are deleted. Cancel it, and order again.");
   const auto address = allocate_address(call, hub.subnet_id, hub.id);
   // Ports are the machine's, not the account's: their takers take turns.
   call.tx.exec0("LOCK TABLE hub_instance IN SHARE ROW EXCLUSIVE MODE");

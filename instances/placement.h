@@ -27,6 +27,9 @@ void ensure_public(const Machinery& machinery, const Hub& hub);
 // Throws unless the hub answers an MQTT CONNECT.
 void check_health(const Machinery& machinery, const Hub& hub);
 
+// What a person needs of what a process wrote.
+[[nodiscard]] std::string last_line_of(const std::string& text);
+
 [[nodiscard]] std::string endpoint_id_of(const std::string& hub_id);
 [[nodiscard]] std::string role_of(const std::string& hub_id);
 // The hub's database as the control plane reaches it, with the rights of the owner of its tables.

@@ -173,7 +173,7 @@ void delete_group(const Call& call, const std::string& account_id, const std::st
         fmt::format("'{}' is one of its VPC's default groups, and goes with the VPC.", group.name));
   const auto user = call.tx.exec_params(
       "SELECT h.name FROM attachment a JOIN hub_instance h ON h.id = a.instance_id "
-      "WHERE a.group_id = $1 LIMIT 1",
+      "WHERE a.group_id = $1 AND h.state <> 'ordered' LIMIT 1",
       group.id);
   if (!user.empty())
     throw Refusal(

@@ -62,10 +62,16 @@ void Worker::do_step(const Operation& operation) {
   const auto& plan = plan_of(operation.kind);
   const auto last = static_cast<int>(plan.steps.size());
   if (operation.step == last) {  // every step is done
-    machinery_.transact([&](const Call& call) {
-      plan.done(call, operation);
-      end_operation(call, operation, true);
+    const auto failure = attempt([&] {
+      machinery_.transact([&](const Call& call) {
+        plan.done(call, operation);
+        end_operation(call, operation, true);
+      });
     });
+    if (failure)
+      machinery_.transact([&](const Call& call) {
+        step_failed(call, operation, failure->message, call.now + pause_after(operation.attempts));
+      });
     return;
   }
   const auto& step = plan.steps[static_cast<std::size_t>(operation.step)];

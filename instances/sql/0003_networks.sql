@@ -67,7 +67,7 @@ create table address (
 
 create table attachment (
   instance_id text not null,
-  group_id    text not null references security_group,
+  group_id    text not null references security_group on delete cascade,
   primary key (instance_id, group_id)
 );
 create index on attachment (group_id);

@@ -186,6 +186,37 @@ TEST_F(Orders, WhatIsNotPaidInTimeIsCancelledByItself) {
   EXPECT_EQ(store.count("SELECT count(*) FROM manage.hub_instance"), 0);
 }
 
+// An order that was never paid holds nothing.
+TEST_F(Orders, AnUnpaidOrderKeepsNoNetworkFromBeingDeleted) {
+  const auto acme = account("acme");
+  make_place(acme);
+  const auto order = order_hub_of(acme, new_hub());
+  in([&](const Call& c) { return delete_rds(c, acme, "db"); });
+  work();
+  in([&](const Call& c) { return delete_subnet(c, acme, "line1"); });
+  work();
+  in([&](const Call& c) { return delete_vpc(c, acme, "plant"); });
+  work();
+  EXPECT_TRUE(provider.list().empty());
+  in([&](const Call& c) { confirm_order(c, acme, order.number, true); });
+  refused(Errc::NotFound, [&](const Call& c) { pay_order(c, acme, order.number, std::nullopt); });
+}
+
+// Its groups are gone: it must not become a hub that everyone may reach.
+TEST_F(Orders, AnOrderWhoseSecurityGroupsAreGoneIsNotCarriedOut) {
+  const auto acme = account("acme");
+  make_place(acme);
+  in([&](const Call& c) {
+    create_group(c, acme, {.vpc = "plant", .name = "closed", .description = {}});
+  });
+  auto wanted = new_hub();
+  wanted.security_groups = {"closed"};
+  const auto order = order_hub_of(acme, wanted);
+  in([&](const Call& c) { delete_group(c, acme, "closed"); });
+  in([&](const Call& c) { confirm_order(c, acme, order.number, true); });
+  refused(Errc::NotFound, [&](const Call& c) { pay_order(c, acme, order.number, std::nullopt); });
+}
+
 TEST_F(Orders, NoAccountSeesOrActsOnAnothersThings) {
   const auto acme = account("acme"), other = account("other");
   const auto made = make_hub(acme);
