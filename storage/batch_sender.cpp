@@ -108,7 +108,7 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
     if (target.plan->keyed()) continue;
     tables += fmt::format("{}ONLY {}", tables.empty() ? "" : ", ", target.plan->table());
     checks += ", " + target.plan->check_sql();
-    copy_statements += "; " + target.plan->copy_sql();
+    copy_statements += "; " + target.plan->copy_sql(target.count());
     copies.push_back({target.rows.view()});
   }
   if (batch.dead_letters.count() > 0) {
@@ -209,7 +209,7 @@ asio::awaitable<Answer> BatchSender::try_rows(PgLink& link, TargetRows& target, 
   co_return co_await link.exchange(
       fmt::format("{}{}; SELECT {}; {}; RELEASE SAVEPOINT piece; SAVEPOINT piece",
                   roll_back_ ? "ROLLBACK TO SAVEPOINT piece; " : "",
-                  lock_sql("ONLY " + plan.table()), plan.check_sql(), plan.copy_sql()),
+                  lock_sql("ONLY " + plan.table()), plan.check_sql(), plan.copy_sql(end - begin)),
       copies);
 }
 

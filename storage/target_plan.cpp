@@ -90,6 +90,17 @@ TargetPlan::TargetPlan(RowTargetPtr target)
       list(target_->columns, ", ", [](const Column& c) { return quote_literal(c.type_name); }));
 }
 
+// COPY gathers rows in up to 1,000 slots to insert them together, and remembers one and the same
+// tuple descriptor for each slot in a hash table, whose equal entries are found one after the
+// other: the cost of a COPY grows with the square of its first thousand rows. A condition that
+// PostgreSQL cannot compute in advance makes it insert row by row, which is cheaper until the
+// square is shared by enough rows (measured on PostgreSQL 15: bench/storage/README.md).
+std::string TargetPlan::copy_sql(std::size_t rows) const {
+  constexpr std::size_t kFewRows = 200;
+  constexpr std::size_t kManyRows = 4'000;
+  return rows < kFewRows || rows >= kManyRows ? copy_sql_ : copy_sql_ + " WHERE random() >= 0";
+}
+
 std::string TargetPlan::make_insert_sql() const {
   const auto& columns = target_->columns;
   const auto quoted = [](const std::string& n) { return quote_identifier(n); };

@@ -26,7 +26,8 @@ class TargetPlan {
 
   // Without a key. The check is an expression for a SELECT list; it fails when a column is no
   // longer of the type that the rows are encoded for.
-  [[nodiscard]] const std::string& copy_sql() const noexcept { return copy_sql_; }
+  // COPY FROM STDIN for so many rows, in the form that costs the server least.
+  [[nodiscard]] std::string copy_sql(std::size_t rows) const;
   [[nodiscard]] const std::string& check_sql() const noexcept { return check_sql_; }
 
   // With a key: one statement that inserts the rows (in COPY's form, none of them cut). `arrays` is
