@@ -56,7 +56,7 @@ struct Options {
   std::chrono::duration<double> duration{10};
   std::chrono::duration<double> warm_up{0};
   std::chrono::duration<double> settle{0};  // between the last subscription and the first message
-  std::chrono::duration<double> hold{0};       // idle; 0: until SIGTERM
+  std::chrono::duration<double> hold{0};    // idle; 0: until SIGTERM
   std::chrono::duration<double> patience{30};  // without any progress
   bool reconnect = false;
   bool live = false;
