@@ -7,6 +7,9 @@ preset=$1
 shift
 cd "$root"
 
+# Objects that another checkout of this project has compiled serve here too.
+export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+
 if [[ ! -f build/$preset/build.ninja ]]; then
   mkdir -p "build/$preset"
   printf '== configuring build/%s\n' "$preset"

@@ -154,7 +154,10 @@ void EmbeddedCluster::create_if_missing() {
               "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums", "--no-instructions"},
              "");
   run_to_end(unfinished, "postgres", {"--single", "postgres"},
-             fmt::format("CREATE DATABASE {};\n", kEmbeddedDatabaseName));
+             // The role's name is that of the hub's own schema, which "$user" would stand for: the
+             // tables of people belong to public.
+             fmt::format("CREATE DATABASE {0};\nALTER DATABASE {0} SET search_path = public;\n",
+                         kEmbeddedDatabaseName));
   fs::rename(unfinished, cluster_);
   sync_directory(data_directory_);
 }
