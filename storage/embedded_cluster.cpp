@@ -96,19 +96,22 @@ bool is_same_directory(const std::string& a, const fs::path& b) {
          first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
+// By its descriptor: whoever may write beside it cannot put a link in its place meanwhile.
 void make_directory(const fs::path& path, const ProcessUser& owner, mode_t mode) {
   if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST) fail("make " + path.string());
+  const FileDescriptor directory(
+      ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat info{};
-  if (::lstat(path.c_str(), &info) != 0) fail("look at " + path.string());
-  if (!S_ISDIR(info.st_mode) || (info.st_uid != owner.uid && info.st_uid != ::geteuid())) {
+  if (!directory.is_open() || ::fstat(directory.get(), &info) != 0 ||
+      (info.st_uid != owner.uid && info.st_uid != ::geteuid())) {
     throw EmbeddedDatabaseError(
         fmt::format("{} is in the way: it is not a directory of user {}; remove it", path.string(),
                     owner.name));
   }
-  if (info.st_uid != owner.uid && ::chown(path.c_str(), owner.uid, owner.gid) != 0) {
+  if (info.st_uid != owner.uid && ::fchown(directory.get(), owner.uid, owner.gid) != 0) {
     fail("give away " + path.string());
   }
-  if (::chmod(path.c_str(), mode) != 0) fail("set the mode of " + path.string());
+  if (::fchmod(directory.get(), mode) != 0) fail("set the mode of " + path.string());
 }
 
 }  // namespace
@@ -176,19 +179,20 @@ void EmbeddedCluster::configure() {
              cluster_settings(socket_directory_, installation_.major_version));
   write_file(cluster_ / "pg_hba.conf", cluster_access_rules());
   write_file(cluster_ / "pg_ident.conf", cluster_people(people));
-  write_file(data_directory_ / "database-url", url_ + "\n");
-  if (::chmod((data_directory_ / "database-url").c_str(), 0644) != 0) fail("set a mode");
+  write_file(data_directory_ / "database-url", url_ + "\n", 0644);
 }
 
-void EmbeddedCluster::write_file(const fs::path& path, const std::string& text) {
+void EmbeddedCluster::write_file(const fs::path& path, const std::string& text, mode_t mode) {
   auto unfinished = path;
   unfinished += ".new";
+  // Root writes where another user may: never through a link that stands there.
+  fs::remove(unfinished);
   const FileDescriptor file(
-      ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+      ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file.is_open() ||
       ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
       (::geteuid() != user_.uid && ::fchown(file.get(), user_.uid, user_.gid) != 0) ||
-      ::fsync(file.get()) != 0) {
+      ::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) {
     fail("write " + unfinished.string());
   }
   fs::rename(unfinished, path);
@@ -196,7 +200,8 @@ void EmbeddedCluster::write_file(const fs::path& path, const std::string& text) 
 
 ChildProcess EmbeddedCluster::run(const fs::path& cluster, const std::string& program,
                                   std::vector<std::string> arguments, int input, int death_signal) {
-  const FileDescriptor log(::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  const FileDescriptor log(
+      ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
   if (!log.is_open()) fail("open " + log_.string());
   log_start_ = fs::file_size(log_);
   const FileDescriptor directory(::open(cluster.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -296,7 +301,8 @@ void EmbeddedCluster::bound_log() {
   auto older = log_;
   older += ".1";
   // Copied and emptied, not renamed: the server holds the file open, and appends to it.
-  fs::copy_file(log_, older, fs::copy_options::overwrite_existing, error);
+  fs::remove(older, error);
+  fs::copy_file(log_, older, error);
   fs::resize_file(log_, 0, error);
   log_start_ = 0;
 }

@@ -67,7 +67,7 @@ class EmbeddedCluster {
   void run_to_end(const std::filesystem::path& cluster, const std::string& program,
                   std::vector<std::string> arguments, const std::string& input);
   void choose_socket_directory();
-  void write_file(const std::filesystem::path& path, const std::string& text);
+  void write_file(const std::filesystem::path& path, const std::string& text, mode_t mode = 0600);
 
   std::filesystem::path data_directory_;
   std::filesystem::path cluster_;

@@ -183,6 +183,21 @@ TEST_F(EmbeddedDatabaseTest, ACreationThatWasCutShortIsBegunAgain) {
   EXPECT_FALSE(fs::exists(data() / "postgres.new"));
 }
 
+TEST_F(EmbeddedDatabaseTest, ALinkInItsDirectoryIsNotWrittenThrough) {
+  // The cluster's user could plant one, for a hub that root runs.
+  const DataDirectory directory(data());
+  {
+    EmbeddedDatabase(directory).start();
+  }
+  const auto victim = directory_.write("victim", "untouched");
+  fs::create_symlink(victim, data() / "postgres" / "pg_hba.conf.new");
+  fs::create_symlink(victim, data() / "database-url.new");
+  EmbeddedDatabase database(directory);
+  database.start();
+  EXPECT_EQ(query("select 1"), "1");
+  EXPECT_EQ(test::read_file(victim), "untouched");
+}
+
 TEST_F(EmbeddedDatabaseTest, NobodyCanSwitchOffWhatThePromiseRestsOn) {
   const DataDirectory directory(data());
   {
