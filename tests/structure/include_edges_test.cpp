@@ -49,7 +49,7 @@ struct Library {
 
 const std::vector<Library>& libraries() {
   static const std::vector<Library> table{
-      {"libpq", {"storage", "tests"}},
+      {"libpq", {"storage", "bench", "tests"}},  // bench: raw COPY, to compare with
       {"pqxx/", {"storage", "instances", "tests"}},
       {"boost/beast", {"broker", "api", "tests"}},
       {"CLI/", {"hub", "bench"}},
