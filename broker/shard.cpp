@@ -10,7 +10,9 @@ namespace {
 // A hostile publisher of ever new topics costs this many cache entries and no more.
 constexpr std::size_t kMaxCachedTopics = 100'000;
 // Bursts that another shard may have untaken before this one stops reading its sockets.
-constexpr std::uint32_t kMaxBurstsUnderWay = 64;
+constexpr std::uint32_t kMaxBurstsUnderWay = 16;
+// What one turn may gather for other shards; the sockets that are left then are ready again later.
+constexpr std::size_t kMaxBurstBytes = std::size_t{4} << 20;
 
 }  // namespace
 
@@ -58,6 +60,7 @@ void Shard::on_ready() {
     if (connection == nullptr || connection->stage == Connection::Stage::closed) continue;
     if ((event.events & EPOLLOUT) != 0) mark_dirty(handle, *connection);
     if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) read(handle, *connection);
+    if (burst_bytes_ > kMaxBurstBytes) break;
   }
   finish_turn();
 }

@@ -60,9 +60,10 @@ void Shard::adopt_socket(FileDescriptor socket, std::string_view received) {
   connection->last_received = now_;
   deadlines_.add(connection->deadline, Deadlines::Kind::connection, handle);
   if (!received.empty()) {
-    std::memcpy(read_buffer_.get(), received.data(), received.size());
-    const std::size_t used =
-        handle_input(handle, *connection, {read_buffer_.get(), received.size()});
+    // Its own copy: with a large CONNECT it is more than the shard's buffer holds.
+    std::string padded{received};
+    padded.resize(received.size() + kPayloadPadding);
+    const std::size_t used = handle_input(handle, *connection, {padded.data(), received.size()});
     keep_partial(*connection, received.substr(used));
   }
 }

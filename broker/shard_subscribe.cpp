@@ -158,6 +158,7 @@ void Shard::ask_retained(Session::Handle session, std::vector<RetainedWish> wish
     return;
   }
   peers_[0].post([session, wishes = std::move(wishes), from = peers_[id_]](Shard& keeper) {
+    keeper.begin_turn();
     for (const RetainedWish& wish : wishes) {
       from.post([session, subscription = wish.subscription,
                  messages = keeper.matching_retained(wish.filter)](Shard& asker) {

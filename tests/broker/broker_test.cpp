@@ -397,6 +397,19 @@ TEST_P(BrokerTest, DropsADelayedWillWhenTheClientIsBackInTime) {  // [MQTT-3.1.3
   EXPECT_EQ(watcher.expect_publish().topic, "wills/late");
 }
 
+TEST_P(BrokerTest, TakesALargeConnectWhicheverShardItsClientBelongsTo) {
+  for (int i = 0; i < 8; ++i) {
+    RawMqttClient client{port};
+    Connect connect{.client_id = "large" + std::to_string(i)};
+    connect.will = mqtt::client::Will{.topic = "wills/large", .payload = std::string(60'000, 'w')};
+    for (int n = 0; n < 12; ++n) {
+      connect.properties.user("padding", std::string(60'000, static_cast<char>('a' + n)));
+    }
+    EXPECT_EQ(client.connect(connect).code, 0);
+    EXPECT_TRUE(client.quiet());
+  }
+}
+
 TEST_P(BrokerTest, GivesRetainedMessagesToNewSubscriptions) {
   RawMqttClient publisher = client("pub");
   for (const char* topic : {"r/a", "r/b", "r/gone"}) {
