@@ -47,6 +47,12 @@ struct Session {
 
   [[nodiscard]] bool persistent() const noexcept { return expiry_seconds != 0; }
 
+  // The client is away, or has a new connection now.
+  void connection_lost() {
+    connection = 0;
+    if (inbound) inbound->connection_lost();
+  }
+
   [[nodiscard]] mqtt::InboundFlows& inbound_flows() {
     if (!inbound) inbound = std::make_unique<mqtt::InboundFlows>();
     return *inbound;

@@ -314,7 +314,7 @@ void Shard::start_closing(Connection::Handle handle, Connection& connection) {
 void Shard::detach_session(Connection& connection, Will will) {
   Session* session = sessions_.find(std::exchange(connection.session, 0));
   if (session == nullptr) return;
-  session->connection = 0;
+  session->connection_lost();
   if (will == Will::discard) session->will.reset();
   client_is_away(*session);
 }

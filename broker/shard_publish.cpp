@@ -216,7 +216,7 @@ void Shard::owe(Session& session, Owed owed, std::uint16_t packet_id) {
       {session.handle, static_cast<std::uint32_t>(owed) << 16 | packet_id});
 }
 
-// What a commit was waited for goes to the connection that its session has now.
+// What a commit was waited for goes to the connection that its session has now, if that asked.
 void Shard::on_committed(std::span<const AckToken> tokens) {
   assert_home();
   begin_turn();
@@ -232,22 +232,23 @@ void Shard::on_committed(std::span<const AckToken> tokens) {
     }
     const PacketId id{static_cast<std::uint16_t>(token.detail)};
     PacketType type = PacketType::puback;
+    bool asked = false;
     switch (owed) {
       case Owed::puback:
-        session->inbound->puback(id);
+        asked = session->inbound->puback(id);
         break;
       case Owed::pubrec:
         type = PacketType::pubrec;
-        session->inbound->pubrec(id);
+        asked = session->inbound->pubrec(id);
         break;
       case Owed::pubcomp:
         type = PacketType::pubcomp;
-        session->inbound->pubcomp(id);
+        asked = session->inbound->pubcomp(id);
         break;
       case Owed::connack:
         break;
     }
-    if (connection != nullptr) acknowledge(session->connection, *connection, type, id);
+    if (connection != nullptr && asked) acknowledge(session->connection, *connection, type, id);
   }
   finish_turn();
 }

@@ -174,7 +174,7 @@ void Shard::take_over(Session& session, bool session_ends) {
     ++counters_.sessions_taken_over;
     mqtt::append_disconnect(old->out(buffers_), old->version, ReasonCode::session_taken_over);
     old->session = 0;
-    session.connection = 0;
+    session.connection_lost();
     start_closing(handle, *old);
   } else if (!session_ends) {
     session.will.reset();  // back before the delay was over [MQTT-3.1.3-9]

@@ -15,6 +15,11 @@ namespace hub::mqtt {
 //   QoS 2   PUBLISH → pending → (commit) PUBREC → recorded → PUBREL → releasing → (commit) PUBCOMP
 //
 // A flow is durable when its id has to survive a crash with the row that it guards.
+//
+// What a flow is owed goes only over a connection that asked for it, by the packet or its resend.
+// A client that is back sends again all that was not acknowledged (section 4.4). Were an
+// acknowledgement to overtake that resend, the client would give the id to its next message while
+// the resend takes it here, and that message would be taken for the resend: acknowledged and lost.
 class InboundFlows {
  public:
   enum class Arrival : std::uint8_t {
@@ -23,14 +28,17 @@ class InboundFlows {
     recorded,                 // a resend after PUBREC: answer PUBREC again [MQTT-4.3.3-10]
     packet_id_in_use,         // the id belongs to another flow: reason code 0x91
   };
-  [[nodiscard]] Arrival arrival(PacketId id, Qos qos) const;
+  [[nodiscard]] Arrival arrival(PacketId id, Qos qos);
 
   // A fresh message whose acknowledgement cannot go at once, or any at QoS 2.
   void begin(PacketId id, Qos qos, bool durable);
 
-  // PUBACK goes: the id is free.
-  void puback(PacketId id) { flows_.erase(id.value()); }
-  // PUBREC goes. False when the flow is gone or further along already.
+  // The connection is gone that the packets came over.
+  void connection_lost();
+
+  // PUBACK is due: the id is free. True when it is to be sent.
+  bool puback(PacketId id);
+  // PUBREC is due. True when it is to be sent: not when the flow is gone or further along already.
   bool pubrec(PacketId id);
   // PUBREC goes with an error: the id is free [MQTT-4.3.3-9].
   void refuse(PacketId id) { flows_.erase(id.value()); }
@@ -43,8 +51,8 @@ class InboundFlows {
   };
   // PUBREL arrived.
   [[nodiscard]] Release release(PacketId id);
-  // PUBCOMP goes: the id is free.
-  void pubcomp(PacketId id) { flows_.erase(id.value()); }
+  // PUBCOMP is due: the id is free. True when it is to be sent.
+  bool pubcomp(PacketId id);
 
   // Flows that count against the receive maximum (section 4.9).
   [[nodiscard]] std::size_t size() const noexcept { return flows_.size(); }
@@ -57,14 +65,17 @@ class InboundFlows {
     }
   }
   // A durable id of a session that is taken up again after a restart: its row has committed.
-  void restore(PacketId id) { flows_[id.value()] = {State::qos2_recorded, true}; }
+  void restore(PacketId id) { flows_[id.value()] = {State::qos2_recorded, true, false}; }
 
  private:
   enum class State : std::uint8_t { qos1_pending, qos2_pending, qos2_recorded, qos2_releasing };
   struct Flow {
     State state;
     bool durable;
+    bool asked;  // the client that is connected now waits for the answer
   };
+  bool finish(PacketId id);
+
   boost::unordered_flat_map<std::uint16_t, Flow> flows_;
 };
 

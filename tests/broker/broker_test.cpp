@@ -228,6 +228,34 @@ TEST_P(BrokerTest, TakesAResentMessageOnce) {
   EXPECT_EQ(ledger.taken().back(), "new");
 }
 
+// An acknowledgement that overtakes the resend frees an id that the resend then takes again.
+TEST_P(BrokerTest, OwesNothingToAConnectionThatDidNotAsk) {
+  ledger.hold();
+  {
+    RawMqttClient publisher{port};
+    publisher.connect("pub", false, 100);
+    publisher.publish("rows/a", "one", Qos::at_least_once, 1);
+    publisher.publish("rows/a", "two", Qos::exactly_once, 2);
+    EXPECT_TRUE(publisher.quiet());
+    publisher.vanish();
+  }
+  RawMqttClient publisher{port};
+  EXPECT_TRUE(publisher.connect("pub", false, 100).session_present);
+  ledger.commit();
+  RawMqttClient witness = client("witness");
+  witness.publish("rows/a", "three", Qos::at_least_once, 1);
+  witness.expect_ack(PacketType::puback, 1);
+  EXPECT_TRUE(publisher.quiet());
+  publisher.publish("rows/a", "one", Qos::at_least_once, 1, true);
+  publisher.expect_ack(PacketType::puback, 1);
+  publisher.publish("rows/a", "two", Qos::exactly_once, 2, true);
+  publisher.expect_ack(PacketType::pubrec, 2);
+  publisher.publish("rows/a", "four", Qos::at_least_once, 1);
+  publisher.expect_ack(PacketType::puback, 1);
+  EXPECT_EQ(ledger.taken(), (std::vector<std::string>{"one", "two", "three", "one", "four"}))
+      << "at QoS 1 a resend may be a second row, at QoS 2 not";
+}
+
 TEST_P(BrokerTest, KnowsAQos2PacketIdAfterARestart) {
   {
     RawMqttClient publisher{port};

@@ -31,7 +31,7 @@ TEST(InboundFlowsQos1, IgnoresAResendUntilItIsAcknowledged) {
   EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::fresh);
   flows.begin(PacketId{7}, Qos::at_least_once, false);
   EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::acknowledgement_pending);
-  flows.puback(PacketId{7});
+  EXPECT_TRUE(flows.puback(PacketId{7}));
   EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::fresh);
   EXPECT_EQ(flows.size(), 0u);
 }
@@ -67,6 +67,24 @@ TEST(InboundFlows, RefuseAnIdThatTheOtherQosHolds) {
   EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::packet_id_in_use);
   EXPECT_EQ(flows.arrival(PacketId{2}, Qos::at_least_once), Arrival::packet_id_in_use);
   EXPECT_EQ(flows.release(PacketId{1}), Release::unknown);
+}
+
+TEST(InboundFlows, OweNothingToAConnectionThatDidNotAsk) {
+  InboundFlows flows;
+  flows.begin(PacketId{1}, Qos::at_least_once, false);
+  flows.begin(PacketId{2}, Qos::at_least_once, false);
+  flows.begin(PacketId{3}, Qos::exactly_once, true);
+  flows.begin(PacketId{4}, Qos::exactly_once, true);
+  EXPECT_TRUE(flows.pubrec(PacketId{4}));
+  EXPECT_EQ(flows.release(PacketId{4}), Release::after_commit);
+  flows.connection_lost();
+  EXPECT_EQ(flows.arrival(PacketId{2}, Qos::at_least_once), Arrival::acknowledgement_pending);
+  EXPECT_FALSE(flows.puback(PacketId{1})) << "its resend is still to come, and is a new message";
+  EXPECT_TRUE(flows.puback(PacketId{2})) << "it was sent again";
+  EXPECT_FALSE(flows.pubrec(PacketId{3}));
+  EXPECT_EQ(flows.arrival(PacketId{3}, Qos::exactly_once), Arrival::recorded);
+  EXPECT_EQ(flows.release(PacketId{4}), Release::waiting);
+  EXPECT_TRUE(flows.pubcomp(PacketId{4})) << "PUBREL was sent again";
 }
 
 TEST(InboundFlows, RestoredIdsAreRecordedAndDurable) {
