@@ -8,6 +8,38 @@
 #include "storage/pg_handles.h"
 
 namespace hub::storage {
+namespace {
+
+// Raises every writer's link, as claim_writer() does for one, so that iothub.open_batch() refuses
+// what earlier links have yet to deliver. Waits for batches that are running.
+constexpr const char* kEndLinks = R"(
+  SET LOCAL lock_timeout = '1s';
+  WITH w AS (SELECT hub, shard FROM iothub.writer ORDER BY hub, shard FOR UPDATE)
+  UPDATE iothub.writer AS earlier SET link = earlier.link + 1
+  FROM w WHERE (earlier.hub, earlier.shard) = (w.hub, w.shard))";
+
+// The batches that do not come to an end: their hub is gone, and the server has not noticed.
+constexpr const char* kEndStaleBatches =
+    "SELECT iothub.end_stale_batch(hub, shard) FROM iothub.writer";
+
+constexpr int kAttempts = 10;
+
+void end_earlier_links(pqxx::connection& connection) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      pqxx::work transaction(connection);
+      transaction.exec(kEndLinks);
+      transaction.commit();
+      return;
+    } catch (const pqxx::sql_error& error) {
+      const bool waited = error.sqlstate() == "55P03";  // lock_not_available
+      if (!waited || attempt == kAttempts) throw;
+    }
+    pqxx::nontransaction(connection).exec(kEndStaleBatches);
+  }
+}
+
+}  // namespace
 
 void load_session_states(
     const std::string& url,
@@ -15,6 +47,7 @@ void load_session_states(
   constexpr int kRowsAtATime = 10'000;
   try {
     pqxx::connection connection(url);
+    end_earlier_links(connection);
     pqxx::read_transaction transaction(connection);
     transaction.exec(
         "DECLARE states NO SCROLL CURSOR FOR SELECT client_id, state FROM iothub.session_state");

@@ -5,6 +5,7 @@
 
 #include <random>
 
+#include "storage/session_states.h"
 #include "tests/storage/fault_proxy.h"
 #include "tests/storage/writer_harness.h"
 
@@ -106,6 +107,37 @@ TEST(DatabaseAway, SendsABatchAgainThatWasCutOffBeforeItsEnd) {
   EXPECT_EQ(w.h.acknowledged, numbers(10));
   EXPECT_EQ(w.h.database().query(kCounts), "10|10");
   EXPECT_EQ(w.counters().commits_in_doubt.value(), 1u);
+}
+
+// What a killed hub had sent must not commit behind the back of the one that comes after: its
+// packet ids would not be known there, and QoS 2 messages be stored a second time.
+TEST(DatabaseAway, CommitsNothingOfAnEarlierHubAfterItsSessionStatesWereLoaded) {
+  for (const char* held_from : {"", "PGCOPY"}) {  // before the batch, and in the midst of it
+    ProxiedWriter w;
+    w.proxy.hold_questions(held_from);
+    w.h.when_closing = [&] { w.h.writer().save_session_state("c1", "packet ids"); };
+    w.h.append(w.target, 1);
+    w.h.writer().end_of_turn();
+    w.h.run_until([&] { return w.proxy.holds(); });
+    w.h.when_closing = nullptr;
+    w.h.drop_writer();
+    int states = 0;
+    load_session_states(w.h.database().url(),
+                        [&](std::string_view, std::string_view) { ++states; });
+    EXPECT_EQ(states, 0);
+    w.proxy.release();
+    w.h.restart_writer();
+    w.h.append(w.target, 2);
+    w.h.run_until_idle();
+    const auto nobody_else = [&] {
+      return w.h.database().count(
+                 "SELECT count(*) FROM pg_stat_activity WHERE application_name = "
+                 "'iothub' AND datname = current_database()") == 1;
+    };
+    w.h.run_until(nobody_else);
+    EXPECT_EQ(w.h.database().query("SELECT string_agg(n::text, ',' ORDER BY n) FROM a"), "0,2");
+    EXPECT_EQ(w.h.database().query("SELECT count(*) FROM iothub.session_state"), "0");
+  }
 }
 
 TEST(DatabaseAway, GivesUpALinkThatIsABlackHole) {
