@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -53,21 +54,20 @@ void RawMqttClient::send(std::string_view bytes) {
   }
 }
 
-bool RawMqttClient::fill(std::chrono::steady_clock::time_point until) {
+RawMqttClient::Fill RawMqttClient::fill(std::chrono::steady_clock::time_point until) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       until - std::chrono::steady_clock::now());
   pollfd ready{socket_.get(), POLLIN, 0};
-  if (left.count() <= 0 || ::poll(&ready, 1, static_cast<int>(left.count())) <= 0) {
-    throw std::runtime_error("nothing came from the hub in time");
-  }
+  if (::poll(&ready, 1, std::max(0, static_cast<int>(left.count()))) <= 0) return Fill::nothing;
   char buffer[64 * 1024];
   const ssize_t n = ::recv(socket_.get(), buffer, sizeof buffer, 0);
-  if (n <= 0) return false;
+  if (n <= 0) return Fill::closed;
   received_.append(buffer, static_cast<std::size_t>(n));
-  return true;
+  return Fill::bytes;
 }
 
-RawMqttClient::Packet RawMqttClient::receive(std::chrono::milliseconds patience) {
+std::optional<RawMqttClient::Packet> RawMqttClient::receive_within(
+    std::chrono::milliseconds patience) {
   const auto until = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const mqtt::FrameHeader frame = mqtt::peek_frame(received_, mqtt::kMaxPacketBytes, version_);
@@ -80,8 +80,16 @@ RawMqttClient::Packet RawMqttClient::receive(std::chrono::milliseconds patience)
     if (frame.state == mqtt::FrameState::malformed) {
       throw std::runtime_error("the hub sent bytes that are no packet");
     }
-    if (!fill(until)) throw std::runtime_error("the hub closed the connection");
+    const Fill filled = fill(until);
+    if (filled == Fill::nothing) return std::nullopt;
+    if (filled == Fill::closed) throw std::runtime_error("the hub closed the connection");
   }
+}
+
+RawMqttClient::Packet RawMqttClient::receive(std::chrono::milliseconds patience) {
+  std::optional<Packet> packet = receive_within(patience);
+  if (!packet) throw std::runtime_error("nothing came from the hub in time");
+  return *std::move(packet);
 }
 
 RawMqttClient::Packet RawMqttClient::expect(PacketType type) {
@@ -115,7 +123,14 @@ std::uint8_t RawMqttClient::expect_disconnect() {
 bool RawMqttClient::closed() {
   const auto until = std::chrono::steady_clock::now() + kPatience;
   while (received_.empty()) {
-    if (!fill(until)) return true;
+    switch (fill(until)) {
+      case Fill::bytes:
+        break;
+      case Fill::closed:
+        return true;
+      case Fill::nothing:
+        throw std::runtime_error("the hub neither spoke nor closed the connection in time");
+    }
   }
   return false;
 }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,8 @@ class RawMqttClient {
     std::string body;
   };
   [[nodiscard]] Packet receive(std::chrono::milliseconds patience = kPatience);
+  // The next packet if one comes in time. Throws when the hub has closed the connection.
+  [[nodiscard]] std::optional<Packet> receive_within(std::chrono::milliseconds patience);
   // The next packet, which must be of that type.
   [[nodiscard]] Packet expect(mqtt::PacketType type);
   [[nodiscard]] mqtt::client::ReceivedPublish expect_publish();
@@ -56,8 +59,8 @@ class RawMqttClient {
   [[nodiscard]] mqtt::ProtocolVersion version() const { return version_; }
 
  private:
-  // False at the end of the stream.
-  bool fill(std::chrono::steady_clock::time_point until);
+  enum class Fill : std::uint8_t { bytes, closed, nothing };
+  Fill fill(std::chrono::steady_clock::time_point until);
 
   FileDescriptor socket_;
   mqtt::ProtocolVersion version_;
