@@ -1,0 +1,278 @@
+#include "tests/chaos/faults.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <csignal>
+#include <stdexcept>
+
+#include "tests/chaos/sql_connection.h"
+#include "tests/support/program.h"
+
+namespace hub::test {
+namespace {
+
+int number(std::mt19937_64& random, int least, int most) {
+  return std::uniform_int_distribution<int>{least, most}(random);
+}
+
+FaultProxy::CommitCut any_cut(std::mt19937_64& random) {
+  return static_cast<FaultProxy::CommitCut>(number(random, 0, 3));
+}
+
+constexpr int kBriefMs[] = {20, 900};
+// Longer than the hub waits for an answer in the campaign.
+constexpr int kLongMs[] = {2'200, 3'500};
+
+}  // namespace
+
+const std::vector<Faults::Fault>& Faults::all() {
+  static const std::vector<Fault> faults{
+      {"kill_hub", 4, &Faults::kill_hub},
+      {"stop_hub", 1, &Faults::stop_hub},
+      {"stop_database", 1, &Faults::stop_database},
+      {"crash_database", 1, &Faults::crash_database},
+      {"kill_database", 3, &Faults::kill_database},
+      {"kill_backend", 2, &Faults::kill_backend},
+      {"terminate_backends", 1, &Faults::terminate_backends},
+      {"lock_table", 1, &Faults::lock_table},
+      {"cut_links", 2, &Faults::cut_links},
+      {"cut_at_commit", 5, &Faults::cut_at_commit},
+      {"half_close", 1, &Faults::half_close},
+      {"stall", 1, &Faults::stall},
+      {"black_hole", 2, &Faults::black_hole},
+      {"refuse", 1, &Faults::refuse},
+      {"delay", 1, &Faults::delay},
+      {"disturb_devices", 3, &Faults::disturb_devices},
+      {"take_over_in_outage", 3, &Faults::take_over_in_outage},
+      {"kill_hub_in_stall", 2, &Faults::kill_hub_in_stall},
+      {"kill_hub_in_delay", 1, &Faults::kill_hub_in_delay},
+      {"kill_hub_at_commit", 3, &Faults::kill_hub_at_commit},
+      {"kill_hub_in_lock", 2, &Faults::kill_hub_in_lock},
+      {"kill_both", 2, &Faults::kill_both},
+      {"cut_power", 6, &Faults::cut_power},
+  };
+  return faults;
+}
+
+std::vector<std::string_view> Faults::names() {
+  std::vector<std::string_view> out;
+  for (const Fault& fault : all()) out.push_back(fault.name);
+  return out;
+}
+
+Faults::Faults(World world, std::string_view only, bool power_cuts) : world_(std::move(world)) {
+  for (const Fault& fault : all()) {
+    if (fault.name.find(only) == std::string_view::npos) continue;
+    if (fault.carry_out == &Faults::cut_power && !power_cuts) continue;
+    choice_.push_back(fault);
+  }
+  if (choice_.empty()) throw std::runtime_error("there is no such fault");
+}
+
+std::string_view Faults::strike(Random& random) {
+  unsigned sum = 0;
+  for (const Fault& fault : choice_) sum += fault.weight;
+  auto left = static_cast<unsigned>(number(random, 0, static_cast<int>(sum) - 1));
+  const Fault* chosen = choice_.data();
+  while (left >= chosen->weight) left -= chosen++->weight;
+  (this->*chosen->carry_out)(random);
+  ++counts_[chosen->name];
+  return chosen->name;
+}
+
+void Faults::pause(Random& random, int least_ms, int most_ms) const {
+  ::poll(nullptr, 0, number(random, least_ms, most_ms));
+}
+
+void Faults::restart_hub() { world_.hub.start(); }
+
+void Faults::kill_hub(Random& random) {
+  world_.hub.kill();
+  pause(random, 0, 100);
+  restart_hub();
+}
+
+void Faults::stop_hub(Random&) {
+  world_.hub.stop();
+  restart_hub();
+}
+
+void Faults::restart_database(Random& random, void (DatabaseServer::*end)()) {
+  (world_.database.*end)();
+  pause(random, kBriefMs[0], kBriefMs[1]);
+  world_.database.start();
+}
+
+void Faults::stop_database(Random& random) { restart_database(random, &DatabaseServer::stop); }
+void Faults::crash_database(Random& random) { restart_database(random, &DatabaseServer::crash); }
+void Faults::kill_database(Random& random) { restart_database(random, &DatabaseServer::kill); }
+
+void Faults::cut_power(Random& random) {
+  const bool with_hub = number(random, 0, 2) == 0;  // they were one machine
+  if (with_hub) world_.hub.kill();
+  restart_database(random, &DatabaseServer::power_cut);
+  restart_hub();
+}
+
+// As the kernel does when memory runs out: the server restarts all its processes.
+void Faults::kill_backend(Random&) {
+  SqlConnection database{world_.database_url};
+  for (const auto& row : database.query("SELECT pid FROM pg_stat_activity WHERE application_name = "
+                                        "'iothub' ORDER BY random() LIMIT 1")) {
+    ::kill(std::stoi(row[0]), SIGKILL);
+  }
+  const bool back = eventually([&] {
+    try {
+      SqlConnection again{world_.database_url};
+      return true;
+    } catch (const std::runtime_error&) {
+      return false;
+    }
+  });
+  if (!back) throw std::runtime_error("PostgreSQL did not recover:\n" + world_.database.log());
+}
+
+void Faults::terminate_backends(Random&) {
+  SqlConnection{world_.database_url}.query(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'iothub'");
+}
+
+void Faults::lock_table(Random& random) {
+  SqlConnection database{world_.database_url};
+  const auto& rules = table_rules();
+  database.query(fmt::format("BEGIN; LOCK TABLE {}", rules[random() % rules.size()].name));
+  pause(random, kBriefMs[0], number(random, 0, 3) == 0 ? kLongMs[1] : kBriefMs[1]);
+  database.query("ROLLBACK");
+}
+
+void Faults::cut_links(Random& random) {
+  for (int i = number(random, 1, 5); i > 0; --i) {
+    world_.proxy.cut();
+    pause(random, 0, 60);
+  }
+}
+
+void Faults::cut_at_commit(Random& random) {
+  for (int i = number(random, 1, 6); i > 0; --i) {
+    world_.proxy.cut_at_commit(any_cut(random));
+    pause(random, 10, 150);
+  }
+  world_.proxy.heal();
+}
+
+void Faults::half_close(Random& random) {
+  world_.proxy.half_close(number(random, 0, 1) == 0 ? FaultProxy::Side::hub
+                                                    : FaultProxy::Side::server);
+  pause(random, kBriefMs[0], kBriefMs[1]);
+  world_.proxy.heal();
+}
+
+void Faults::stall(Random& random) {
+  world_.proxy.stall();
+  pause(random, kBriefMs[0], number(random, 0, 1) == 0 ? kLongMs[1] : kBriefMs[1]);
+  world_.proxy.heal();
+}
+
+void Faults::black_hole(Random& random) {
+  world_.proxy.black_hole();
+  pause(random, kBriefMs[0], number(random, 0, 1) == 0 ? kLongMs[1] : kBriefMs[1]);
+  world_.proxy.heal();
+}
+
+void Faults::refuse(Random& random) {
+  world_.proxy.refuse();
+  world_.proxy.cut();
+  pause(random, kBriefMs[0], kBriefMs[1]);
+  world_.proxy.heal();
+}
+
+void Faults::delay(Random& random) {
+  world_.proxy.delay(std::chrono::milliseconds{number(random, 1, 300)});
+  pause(random, kBriefMs[0], kBriefMs[1]);
+  world_.proxy.heal();
+}
+
+void Faults::disturb(Random& random, std::size_t devices) {
+  using Step = DurableDevice::Step;
+  constexpr Step kSteps[] = {Step::vanish, Step::take_over, Step::take_over, Step::disconnect};
+  for (std::size_t i = 0; i < devices; ++i) {
+    world_.fleet.disturb(random() % world_.fleet.size(), kSteps[random() % std::size(kSteps)]);
+  }
+}
+
+void Faults::disturb_devices(Random& random) {
+  for (int i = number(random, 1, 10); i > 0; --i) {
+    disturb(random, world_.fleet.size() / 2);
+    pause(random, 0, 60);
+  }
+}
+
+// Acknowledgements of one connection become due when the next one is there.
+void Faults::take_over_in_outage(Random& random) {
+  const bool long_one = number(random, 0, 1) == 0;
+  if (number(random, 0, 1) == 0) {
+    world_.proxy.stall();
+  } else {
+    world_.proxy.delay(std::chrono::milliseconds{number(random, 5, 100)});
+  }
+  for (int i = number(random, 1, long_one ? 25 : 8); i > 0; --i) {
+    disturb(random, world_.fleet.size());
+    pause(random, 10, 100);
+  }
+  world_.proxy.heal();
+}
+
+// What the killed hub had sent arrives after the next one has started.
+void Faults::kill_hub_in_stall(Random& random) {
+  world_.proxy.stall();
+  pause(random, 10, 200);
+  world_.hub.kill();
+  restart_hub();
+  pause(random, 0, 300);
+  world_.proxy.heal();
+}
+
+void Faults::kill_hub_in_delay(Random& random) {
+  world_.proxy.delay(std::chrono::milliseconds{number(random, 20, 400)});
+  pause(random, 10, 500);
+  world_.hub.kill();
+  restart_hub();
+  world_.proxy.heal();
+}
+
+void Faults::kill_hub_at_commit(Random& random) {
+  const std::uint64_t before = world_.proxy.commits_cut();
+  world_.proxy.cut_at_commit(any_cut(random));
+  (void)eventually([&] { return world_.proxy.commits_cut() > before; }, std::chrono::seconds{2});
+  world_.hub.kill();
+  restart_hub();
+  pause(random, 0, 300);
+  world_.proxy.heal();
+}
+
+void Faults::kill_hub_in_lock(Random& random) {
+  SqlConnection database{world_.database_url};
+  const auto& rules = table_rules();
+  database.query(fmt::format("BEGIN; LOCK TABLE {}", rules[random() % rules.size()].name));
+  pause(random, 10, 300);
+  world_.hub.kill();
+  restart_hub();
+  pause(random, 0, 500);
+  database.query("ROLLBACK");
+}
+
+void Faults::kill_both(Random& random) {
+  if (number(random, 0, 1) == 0) {
+    world_.hub.kill();
+    world_.database.kill();
+  } else {
+    world_.database.kill();
+    pause(random, 0, 50);
+    world_.hub.kill();
+  }
+  world_.database.start();
+  restart_hub();
+}
+
+}  // namespace hub::test
