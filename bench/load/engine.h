@@ -146,6 +146,7 @@ class Engine {
   void turn();
   void handle(Client& client, std::uint32_t events);
   void connected(Client& client);
+  [[nodiscard]] std::string connect_packet(const Client& client) const;
   void read(Client& client);
   void handshake(Client& client, PacketScanner& packets);
   void ready(Client& client);

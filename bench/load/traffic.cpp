@@ -198,6 +198,7 @@ void Traffic::tick() {
   const auto passed = static_cast<double>(now_ns() - start_ns_);
   grant(static_cast<std::uint64_t>(passed / period_ns_) + 1);
   on_round_done();
+  if (draining_) return;
   const auto next = static_cast<std::int64_t>(static_cast<double>(granted_) * period_ns_);
   const std::int64_t at = std::max(start_ns_ + next, now_ns() + kShortestTickNs);
   ticker_.expires_at(std::chrono::steady_clock::time_point{std::chrono::nanoseconds{at}});
@@ -390,7 +391,9 @@ void Traffic::check_done(Client& client, Publisher& publisher) {
 
 void Traffic::finish(Publisher& publisher) {
   publisher.done = true;
-  if (--open_publishers_ == 0) on_done_();
+  if (--open_publishers_ > 0) return;
+  draining_ = true;
+  on_done_();
 }
 
 void Traffic::on_lost(Client& client) {
@@ -417,6 +420,7 @@ void Traffic::on_lost(Client& client) {
 
 void Traffic::give_up() {
   draining_ = true;
+  ticker_.cancel();
   Counters& counters = engine().counters();
   for (std::size_t index = 0; index < publishers_.size(); ++index) {
     Publisher& publisher = publishers_[index];
