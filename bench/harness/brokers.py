@@ -24,7 +24,8 @@ class Broker:
         """The version here, or None when the broker is not installed."""
         return machine.package_version(cls.package)
 
-    def cannot(self, workload):
+    @classmethod
+    def cannot(cls, workload):
         """Why this broker has no part in a workload; None when it has."""
         return None
 
@@ -63,7 +64,8 @@ class Nats(Broker):
     name = "nats-server"
     package = "nats-server"
 
-    def cannot(self, workload):
+    @classmethod
+    def cannot(cls, workload):
         return "no QoS 2" if workload.qos == 2 else None
 
     def start(self):
@@ -83,7 +85,8 @@ class RabbitMq(Broker):
     package = "rabbitmq-server"
     home = pathlib.Path("/usr/lib/rabbitmq/lib")
 
-    def cannot(self, workload):
+    @classmethod
+    def cannot(cls, workload):
         return "no QoS 2" if workload.qos == 2 else None
 
     def start(self):
@@ -139,7 +142,7 @@ class Hub(Broker):
         if cls.program is None or not pathlib.Path(cls.program).exists():
             return None
         done = subprocess.run([cls.program, "--version"], capture_output=True, text=True)
-        return done.stdout.strip() or "unknown"
+        return done.stdout.strip().removeprefix("iothub ") or "unknown"
 
     def start(self):
         log = self.directory / "log"
