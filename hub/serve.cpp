@@ -144,6 +144,10 @@ int run(const Config& config) {
   notify_service_manager("READY=1");
   io.run();
 
+  // A second signal must not cut the stop short, which is bounded as it is.
+  signals.clear();
+  std::signal(SIGTERM, SIG_IGN);
+  std::signal(SIGINT, SIG_IGN);
   notify_service_manager("STOPPING=1");
   if (broker.stop(kStopGrace)) return 0;
   log::error("stopped with messages that were not committed: none of them was acknowledged");
