@@ -24,9 +24,9 @@ LANGUAGE sql AS $$
   RETURNING w.link, w.batch
 $$;
 
--- Called first in each batch's transaction. Fails with IH001 when another connection has claimed
--- the writer since.
-CREATE FUNCTION iothub.open_batch(
+-- Called in each batch's transaction, as near to its end as possible. Fails with IH001 when another
+-- connection has claimed the writer since.
+CREATE FUNCTION iothub.mark_batch(
   writer_hub uuid, writer_shard integer, writer_link bigint, writer_batch bigint)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -39,14 +39,22 @@ BEGIN
 END
 $$;
 
--- Ends the backend whose transaction holds the writer's row: one that serves a connection which
--- the hub has given up. Needs the same role, or pg_signal_backend.
-CREATE FUNCTION iothub.end_stale_batch(writer_hub uuid, writer_shard integer)
+-- Ends what earlier links of a writer have left running: backends that hold its row, or that are
+-- busy with a query that begins with its tag. Needs the same role, or pg_signal_backend.
+CREATE FUNCTION iothub.end_stale_batches(writer_hub uuid, writer_shard integer)
 RETURNS bigint LANGUAGE sql AS $$
-  SELECT count(pg_terminate_backend(l.pid))
-  FROM iothub.writer w
-  JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = w.xmax AND l.granted
-  WHERE w.hub = writer_hub AND w.shard = writer_shard AND l.pid <> pg_backend_pid()
+  SELECT count(pg_terminate_backend(pid)) FROM (
+    SELECT l.pid
+    FROM iothub.writer w
+    JOIN pg_locks l ON l.locktype = 'transactionid' AND l.transactionid = w.xmax AND l.granted
+    WHERE w.hub = writer_hub AND w.shard = writer_shard
+    UNION
+    SELECT a.pid
+    FROM pg_stat_activity a
+    WHERE a.datname = current_database() AND a.state <> 'idle'
+      AND starts_with(a.query, format('/* iothub %s/%s */', writer_hub, writer_shard))
+  ) AS stale
+  WHERE pid <> pg_backend_pid()
 $$;
 
 -- Binary COPY carries no types: eight bytes that were a double precision would be read as a bigint
@@ -67,6 +75,26 @@ BEGIN
   LIMIT 1;
   IF FOUND THEN
     RAISE EXCEPTION '%', wrong USING ERRCODE = 'datatype_mismatch';
+  END IF;
+END
+$$;
+
+-- Rows with a key go by COPY as long as no key repeats, and it is the unique index that tells: fails
+-- with 42P10 when there is none over exactly these columns.
+CREATE FUNCTION iothub.check_key(target regclass, names text[])
+RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM pg_index i
+  WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indimmediate
+    AND i.indpred IS NULL AND i.indnkeyatts = cardinality(names)
+    AND NOT EXISTS (
+      SELECT FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum)
+      LEFT JOIN pg_attribute a ON a.attrelid = target AND a.attnum = k.attnum
+        AND a.attnum > 0 AND a.attname = ANY (names)
+      WHERE a.attnum IS NULL);
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'table % has no unique index over exactly (%)', target,
+      array_to_string(names, ', ') USING ERRCODE = 'invalid_column_reference';
   END IF;
 END
 $$;

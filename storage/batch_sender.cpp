@@ -27,24 +27,21 @@ bool says_not_initialised(std::string_view sqlstate) {
   return sqlstate == "3F000" || sqlstate == "42P01" || sqlstate == "42883";
 }
 
-// The names of the tables that COPY will write, to be locked before their columns are checked.
-std::string lock_sql(std::string_view tables) {
-  return fmt::format("LOCK TABLE {} IN ROW EXCLUSIVE MODE", tables);
-}
-
 }  // namespace
 
 BatchSender::BatchSender(std::string_view hub_id, unsigned shard, WriterCounters& counters)
-    : writer_(fmt::format("{}, {}", quote_literal(hub_id), shard)), counters_(counters) {}
+    : writer_(fmt::format("{}, {}", quote_literal(hub_id), shard)),
+      tag_(fmt::format("/* iothub {}/{} */ ", hub_id, shard)),
+      counters_(counters) {}
 
 asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
+  const std::string end_stale = fmt::format("SELECT iothub.end_stale_batches({})", writer_);
   // Waits a little for what an earlier link has under way; then ends it.
   const std::string sql = fmt::format(
       "SET LOCAL lock_timeout = '1s'; SELECT link, batch FROM iothub.claim_writer({})", writer_);
   Answer answer = co_await link.exchange(sql);
   if (answer.refusal && reaction_to(answer.refusal->fault.sqlstate) != Reaction::target_fault) {
-    const Answer ended =
-        co_await link.exchange(fmt::format("SELECT iothub.end_stale_batch({})", writer_));
+    const Answer ended = co_await link.exchange(end_stale);
     if (!ended.refusal) answer = co_await link.exchange(sql);
   }
   if (answer.refusal) {
@@ -59,25 +56,13 @@ asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
   }
   const PGresult* const row = answer.results.back().get();
   link_number_ = number_at(row, 0);
+  // What is still running can commit no more, but holds its locks until the server notices.
+  if (link_number_ > 1) co_await link.exchange(end_stale);
   co_return Claimed{number_at(row, 1), std::nullopt};
 }
 
 std::string BatchSender::mark_sql(const Batch& batch) const {
-  return fmt::format("iothub.open_batch({}, {}, {})", writer_, link_number_, batch.number);
-}
-
-std::vector<ParameterStatement> BatchSender::parameter_statements(Batch& batch, bool keyed_rows) {
-  std::vector<ParameterStatement> out;
-  if (keyed_rows) {
-    if (arrays_.size() < batch.targets().size()) arrays_.resize(batch.targets().size());
-    std::size_t scratch = 0;
-    for (const TargetRows& target : batch.targets()) {
-      if (!target.plan->keyed()) continue;
-      out.push_back(target.plan->insert(target.rows.view(), target.count(), arrays_[scratch++]));
-    }
-  }
-  add_session_statements(batch.session_states, session_arrays_, out);
-  return out;
+  return fmt::format("iothub.mark_batch({}, {}, {})", writer_, link_number_, batch.number);
 }
 
 asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Batch& batch) {
@@ -98,51 +83,76 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Ba
   co_return co_await send_apart(link, batch);
 }
 
-asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Batch& batch) {
-  std::string tables;
-  std::string checks;
-  std::string copy_statements;
-  std::vector<CopyRows> copies;
+BatchSender::Whole BatchSender::plan_whole(Batch& batch) {
+  Whole out;
+  out.mark_sql = "SELECT " + mark_sql(batch);
+  if (arrays_.size() < batch.targets().size()) arrays_.resize(batch.targets().size());
   for (TargetRows& target : batch.targets()) {
     target.outcome = {target.count(), 0, 0};
-    if (target.plan->keyed()) continue;
-    tables += fmt::format("{}ONLY {}", tables.empty() ? "" : ", ", target.plan->table());
-    checks += ", " + target.plan->check_sql();
-    copy_statements += "; " + target.plan->copy_sql(target.count());
-    copies.push_back({target.rows.view()});
+    TargetPlan& plan = *target.plan;
+    if (target.count() == 0) continue;
+    if (plan.takes_copy()) {
+      out.copy_sql += plan.copy_sql(target.count()) + "; ";
+      out.copies.push_back({target.rows.view()});
+      out.copied.push_back(&target);
+      out.mark_sql += ", " + plan.check_sql();
+    } else {
+      out.by_array.push_back(
+          plan.insert(target.rows.view(), target.count(), arrays_[out.inserted.size()]));
+      out.inserted.push_back(&target);
+    }
   }
   if (batch.dead_letters.count() > 0) {
-    copy_statements += "; " + std::string(DeadLetters::kCopySql);
-    copies.push_back({batch.dead_letters.rows().view()});
+    out.copy_sql += std::string(DeadLetters::kCopySql) + "; ";
+    out.copies.push_back({batch.dead_letters.rows().view()});
   }
-  std::string query = "SELECT " + mark_sql(batch) + checks;
-  if (!tables.empty()) query = lock_sql(tables) + "; " + query;
-  query += copy_statements;
+  add_session_statements(batch.session_states, session_arrays_, out.by_array);
+  return out;
+}
 
-  std::vector<ParameterStatement> statements = parameter_statements(batch, /*keyed_rows=*/true);
-  std::size_t first_keyed = 0;  // where the results of the keyed rows begin
-  Answer answer;
-  if (statements.empty()) {
-    answer = co_await link.exchange(std::move(query), copies);
-  } else if (copies.empty()) {
-    statements.insert(statements.begin(), ParameterStatement{std::move(query), {}, {}});
-    first_keyed = 1;
-    answer = co_await link.pipeline(statements);
-  } else {
-    answer = co_await link.exchange("BEGIN; " + query, copies);
-    if (!answer.refusal) {
-      statements.push_back({"COMMIT", {}, {}});
-      answer = co_await link.pipeline(statements);
+asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Batch& batch) {
+  for (;;) {
+    Whole whole = plan_whole(batch);
+    Answer answer;
+    std::size_t first_copy = 0;  // its statement
+    if (whole.by_array.empty()) {
+      answer = co_await link.exchange(tag_ + whole.copy_sql + whole.mark_sql, whole.copies);
+    } else if (whole.copies.empty()) {
+      whole.by_array.push_back({whole.mark_sql, {}, {}});
+      answer = co_await link.pipeline(whole.by_array);
+    } else {
+      first_copy = 1;
+      answer = co_await link.exchange(tag_ + "BEGIN; " + whole.copy_sql, whole.copies);
+      const bool copied = !answer.refusal;
+      if (copied) {
+        whole.by_array.push_back({whole.mark_sql, {}, {}});
+        whole.by_array.push_back({"COMMIT", {}, {}});
+        answer = co_await link.pipeline(whole.by_array);
+      }
+      if (answer.refusal) {
+        co_await link.exchange("ROLLBACK");
+        if (copied) co_return std::move(answer.refusal);
+      }
     }
-    if (answer.refusal) co_await link.exchange("ROLLBACK");
+    if (!answer.refusal) {
+      for (std::size_t i = 0; i < whole.inserted.size(); ++i) {
+        TargetRows& target = *whole.inserted[i];
+        const std::uint64_t inserted = target.plan->inserted(answer.results[i].get());
+        target.outcome = {inserted, target.count() - inserted, 0};
+        target.plan->inserted_by_array();
+      }
+      for (TargetRows* target : whole.copied) target->plan->copied();
+      co_return std::nullopt;
+    }
+    // A key that repeats is no fault: the same rows once more, by array.
+    const std::size_t refused = answer.refusal->statement - first_copy;
+    const bool repeats = answer.refusal->fault.sqlstate == "23505" &&
+                         answer.refusal->statement >= first_copy && refused < whole.copied.size() &&
+                         whole.copied[refused]->plan->keyed();
+    if (!repeats) co_return std::move(answer.refusal);
+    whole.copied[refused]->plan->key_repeats();
+    batch.number = next_batch_++;
   }
-  if (answer.refusal) co_return std::move(answer.refusal);
-  for (TargetRows& target : batch.targets()) {
-    if (!target.plan->keyed()) continue;
-    const std::uint64_t inserted = target.plan->inserted(answer.results[first_keyed++].get());
-    target.outcome = {inserted, target.count() - inserted, 0};
-  }
-  co_return std::nullopt;
 }
 
 asio::awaitable<std::optional<DatabaseFault>> BatchSender::send_apart(PgLink& link, Batch& batch) {
@@ -176,7 +186,8 @@ asio::awaitable<std::optional<Refusal>> BatchSender::finish_apart(PgLink& link, 
     query += std::string(DeadLetters::kCopySql) + "; ";
     copies.push_back({batch.dead_letters.rows().view(), batch.refused.rows().view()});
   }
-  std::vector<ParameterStatement> statements = parameter_statements(batch, /*keyed_rows=*/false);
+  std::vector<ParameterStatement> statements;
+  add_session_statements(batch.session_states, session_arrays_, statements);
   if (statements.empty()) {
     Answer answer = co_await link.exchange(query + "COMMIT", copies);
     co_return std::move(answer.refusal);
@@ -207,9 +218,10 @@ asio::awaitable<Answer> BatchSender::try_rows(PgLink& link, TargetRows& target, 
   }
   const CopyRows copies[] = {{rows}};
   co_return co_await link.exchange(
-      fmt::format("{}{}; SELECT {}; {}; RELEASE SAVEPOINT piece; SAVEPOINT piece",
-                  roll_back_ ? "ROLLBACK TO SAVEPOINT piece; " : "",
-                  lock_sql("ONLY " + plan.table()), plan.check_sql(), plan.copy_sql(end - begin)),
+      fmt::format("{}{}LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE; SELECT {}; {}; RELEASE SAVEPOINT "
+                  "piece; SAVEPOINT piece",
+                  tag_, roll_back_ ? "ROLLBACK TO SAVEPOINT piece; " : "", plan.table(),
+                  plan.check_sql(), plan.copy_sql(end - begin)),
       copies);
 }
 

@@ -14,10 +14,17 @@ namespace hub::storage {
 
 // Writes one batch in one transaction, in as few exchanges as its kind allows:
 //
-//   rows without a key only     one simple query: the mark, then a COPY for each table. PostgreSQL
+//   rows by COPY only           one simple query: a COPY for each table, then the mark. PostgreSQL
 //                               runs such a query as one transaction; nothing to roll back
-//   keyed rows, session states  one pipeline: the mark, then a statement with arrays for each
+//   rows by array, session      one pipeline: a statement with arrays for each table, then the mark
+//   states
 //   both                        BEGIN and the COPYs in a simple query, the rest in a pipeline
+//
+// Rows with a key go by COPY as long as no key repeats, which the unique index tells; after a
+// repeat by array with ON CONFLICT, for more and more batches as repeats go on.
+//
+// The mark comes last: COPY holds its lock on the table by then, so that the columns cannot change
+// between their check and the commit, and a link that hangs before it holds nobody up.
 //
 // If that is refused because of a row or a table, the batch is taken apart in a transaction with a
 // savepoint: per table, from the first row on, as many rows as are expected to be good; where some
@@ -46,10 +53,17 @@ class BatchSender {
   struct Attempt;
 
   [[nodiscard]] std::string mark_sql(const Batch& batch) const;
-  // The statements that take parameters: keyed rows (unless they are written already), session
-  // states.
-  [[nodiscard]] std::vector<ParameterStatement> parameter_statements(Batch& batch, bool keyed_rows);
 
+  // What one batch sends when nothing is wrong with it.
+  struct Whole {
+    std::string copy_sql;  // statements, each with a semicolon
+    std::vector<CopyRows> copies;
+    std::vector<TargetRows*> copied;  // the first of copies; dead letters follow
+    std::string mark_sql;             // a SELECT
+    std::vector<ParameterStatement> by_array;
+    std::vector<TargetRows*> inserted;  // the first of by_array; session states follow
+  };
+  [[nodiscard]] Whole plan_whole(Batch& batch);
   boost::asio::awaitable<std::optional<Refusal>> send_whole(PgLink& link, Batch& batch);
   boost::asio::awaitable<std::optional<DatabaseFault>> send_apart(PgLink& link, Batch& batch);
   boost::asio::awaitable<std::optional<DatabaseFault>> write_apart(PgLink& link, Batch& batch,
@@ -59,6 +73,7 @@ class BatchSender {
   boost::asio::awaitable<std::optional<Refusal>> finish_apart(PgLink& link, Batch& batch);
 
   std::string writer_;  // 'hub', shard: the arguments that name it
+  std::string tag_;     // a comment that begins its queries; see iothub.end_stale_batches
   WriterCounters& counters_;
   std::uint64_t link_number_ = 0;
   std::uint64_t next_batch_ = 1;

@@ -10,7 +10,7 @@
 namespace hub::storage {
 namespace {
 
-// Raises every writer's link, as claim_writer() does for one, so that iothub.open_batch() refuses
+// Raises every writer's link, as claim_writer() does for one, so that iothub.mark_batch() refuses
 // what earlier links have yet to deliver. Waits for batches that are running.
 constexpr const char* kEndLinks = R"(
   SET LOCAL lock_timeout = '1s';
@@ -20,7 +20,7 @@ constexpr const char* kEndLinks = R"(
 
 // The batches that do not come to an end: their hub is gone, and the server has not noticed.
 constexpr const char* kEndStaleBatches =
-    "SELECT iothub.end_stale_batch(hub, shard) FROM iothub.writer";
+    "SELECT iothub.end_stale_batches(hub, shard) FROM iothub.writer";
 
 constexpr int kAttempts = 10;
 

@@ -75,19 +75,23 @@ TargetPlan::TargetPlan(RowTargetPtr target)
       encoder_(target_->columns),
       table_(quote_identifier(target_->schema) + "." + quote_identifier(target_->table)) {
   const auto name = [](const Column& c) { return quote_identifier(c.name); };
-  if (keyed()) {
-    insert_sql_ = make_insert_sql();
-    for (const Column& column : target_->columns) {
-      array_types_.push_back(numbers_of(column.type).array);
-    }
-    return;
-  }
+  const auto quoted = [](const auto& range, auto text_of) {
+    return "ARRAY[" + list(range, ", ", [&](const auto& c) { return quote_literal(text_of(c)); }) +
+           "]";
+  };
+  const std::string table = quote_literal(table_);
   copy_sql_ = fmt::format("COPY {} ({}) FROM STDIN (FORMAT binary)", table_,
                           list(target_->columns, ", ", name));
-  check_sql_ = fmt::format(
-      "iothub.check_columns({}, ARRAY[{}], ARRAY[{}])", quote_literal(table_),
-      list(target_->columns, ", ", [](const Column& c) { return quote_literal(c.name); }),
-      list(target_->columns, ", ", [](const Column& c) { return quote_literal(c.type_name); }));
+  check_sql_ = fmt::format("iothub.check_columns({}, {}, {})", table,
+                           quoted(target_->columns, [](const Column& c) { return c.name; }),
+                           quoted(target_->columns, [](const Column& c) { return c.type_name; }));
+  if (!keyed()) return;
+  check_sql_ += fmt::format(", iothub.check_key({}, {})", table,
+                            quoted(target_->key, [](const std::string& n) { return n; }));
+  insert_sql_ = make_insert_sql();
+  for (const Column& column : target_->columns) {
+    array_types_.push_back(numbers_of(column.type).array);
+  }
 }
 
 // COPY gathers rows in up to 1,000 slots to insert them together, and remembers one and the same

@@ -3,34 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "storage/catalogue.h"
-#include "tests/storage/writer_harness.h"
+#include "tests/storage/bad_rows_fixture.h"
 
 namespace hub::storage {
 namespace {
-
-const std::vector<Column> kColumns = {make_column("n", ColumnType::int8, "bigint"),
-                                      make_column("t", ColumnType::text, "text")};
-
-// One batch of rows 0 … count - 1 for a table `a` that is made so.
-class BadRows : public testing::Test {
- protected:
-  void make(const std::string& sql) { h.database().query(sql); }
-  void write(std::int64_t count, std::int64_t first = 0) {
-    for (std::int64_t n = first; n < first + count; ++n) h.append(target, n);
-    h.run_until_idle();
-  }
-  // "<count> <SQLSTATE> <reason> <a message>"
-  std::string dead_letters() {
-    return h.database().query(
-        "SELECT count(*) || ' ' || sqlstate || ' ' || reason || ' ' || min(detail) FROM "
-        "iothub.dead_letter GROUP BY sqlstate, reason ORDER BY 1");
-  }
-  std::uint64_t exchanges() { return h.writer().counters().statements_sent.value(); }
-
-  WriterHarness h;
-  RowTargetPtr target = make_target("a", kColumns);
-};
 
 TEST_F(BadRows, CheckViolationCostsOnlyItsRow) {
   make("CREATE TABLE a (n bigint CHECK (n <> 57), t text)");
@@ -274,134 +250,6 @@ TEST_F(BadRows, RowThatTimesOutAloneIsGivenUpInTheEnd) {
   write(4);
   EXPECT_EQ(h.database().query("SELECT n FROM a ORDER BY n"), "0\n1\n3");
   EXPECT_EQ(dead_letters(), "1 57014 row_refused canceling statement due to statement timeout");
-}
-
-// ── The table is to blame ──
-
-class BadTable : public BadRows {
- protected:
-  // Rows 0–9 go well, then `breaks`, rows 10–19 become dead letters, then `mends`, 20–29 go well;
-  // rows of another table do all the time.
-  void expect_fault(const std::string& breaks, const std::string& sqlstate,
-                    const std::string& message, const std::string& mends) {
-    h.database().query("CREATE TABLE b (n bigint, t text)");
-    const auto other = make_target("b", kColumns);
-    write(10);
-    h.database().query(breaks);
-    for (int n = 10; n < 20; ++n) {
-      h.append(target, n);
-      h.append(other, n);
-    }
-    h.run_until_idle();
-    EXPECT_EQ(dead_letters(), fmt::format("10 {} table_unusable {}", sqlstate, message));
-    EXPECT_EQ(h.notices,
-              (std::vector<std::string>{fmt::format("a unusable: {} {}", sqlstate, message)}));
-    EXPECT_EQ(h.database().count("SELECT count(*) FROM b"), 10);
-    h.database().query(mends);
-    write(10, 20);
-    EXPECT_EQ(h.database().count("SELECT count(*) FROM a"), 20);
-    EXPECT_EQ(h.notices.back(), "a usable");
-    EXPECT_EQ(h.writer().counters().dead_letters_table_unusable.value(), 10u);
-    EXPECT_EQ(h.acknowledged.size(), 40u);
-
-    // All is as before: one exchange for a batch.
-    const std::uint64_t before = exchanges();
-    write(1, 30);
-    EXPECT_EQ(exchanges() - before, 1u);
-  }
-};
-
-TEST_F(BadTable, Dropped) {
-  make("CREATE TABLE a (n bigint, t text)");
-  expect_fault("ALTER TABLE a RENAME TO c", "42P01", "relation \"public.a\" does not exist",
-               "ALTER TABLE c RENAME TO a");
-}
-
-TEST_F(BadTable, ColumnDropped) {
-  make("CREATE TABLE a (n bigint, t text)");
-  expect_fault("ALTER TABLE a DROP COLUMN t", "42804",
-               "column t of a is missing now, and was text when the rule was loaded",
-               "ALTER TABLE a ADD COLUMN t text");
-}
-
-TEST_F(BadTable, ColumnOfAnotherTypeOfTheSameLength) {
-  make("CREATE TABLE a (n bigint, t text)");
-  expect_fault("ALTER TABLE a ALTER n TYPE timestamp USING now()", "42804",
-               "column n of a is timestamp without time zone now, and was bigint when the "
-               "rule was loaded",
-               "ALTER TABLE a ALTER n TYPE bigint USING 0");
-}
-
-TEST_F(BadTable, NewColumnIsNoFault) {
-  make("CREATE TABLE a (n bigint, t text)");
-  write(10);
-  make("ALTER TABLE a ADD COLUMN more int");
-  write(10, 10);
-  EXPECT_EQ(h.database().count("SELECT count(*) FROM a"), 20);
-}
-
-TEST_F(BadTable, KeyedTableDropped) {
-  make("CREATE TABLE a (n bigint PRIMARY KEY, t text)");
-  target = make_target("a", kColumns, {"n"});
-  expect_fault("ALTER TABLE a RENAME TO c", "42P01", "relation \"public.a\" does not exist",
-               "ALTER TABLE c RENAME TO a");
-}
-
-TEST_F(BadTable, KeyedTableThatLostItsUniqueIndex) {
-  make("CREATE TABLE a (n bigint PRIMARY KEY, t text)");
-  target = make_target("a", kColumns, {"n"});
-  expect_fault("ALTER TABLE a DROP CONSTRAINT a_pkey", "42P10",
-               "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-               "ALTER TABLE a ADD PRIMARY KEY (n)");
-}
-
-// A writer that is no superuser.
-class WeakRole : public testing::Test {
- protected:
-  void SetUp() override {
-    test::TestDatabase admin;
-    admin.query(
-        "DO $$BEGIN IF to_regrole('weak') IS NULL THEN CREATE ROLE weak LOGIN; END IF; END$$");
-    h = std::make_unique<WriterHarness>(PgWriterOptions{}, [](std::string_view database) {
-      return test::PostgresServer::instance().url(database, "weak");
-    });
-    // As sql/README.md says.
-    h->database().query(
-        "GRANT USAGE ON SCHEMA iothub TO weak;"
-        "GRANT SELECT, INSERT, UPDATE ON iothub.writer TO weak;"
-        "GRANT INSERT ON iothub.dead_letter TO weak;"
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON iothub.session_state TO weak;"
-        "CREATE TABLE a (n bigint, t text); GRANT INSERT ON a TO weak");
-  }
-
-  std::unique_ptr<WriterHarness> h;
-  RowTargetPtr target = make_target("a", kColumns);
-};
-
-TEST_F(WeakRole, NeedsOnlyTheDocumentedGrants) {
-  h->when_closing = [&] { h->writer().save_session_state("c", "s"); };
-  h->writer().session_state_changed();
-  h->append(target, 1);
-  h->writer().append_dead_letter("r", "a", "b", "c", {});
-  h->run_until_idle();
-  EXPECT_EQ(h->acknowledged, std::vector<std::uint64_t>{1});
-  EXPECT_EQ(h->database().count("SELECT count(*) FROM a"), 1);
-}
-
-TEST_F(WeakRole, RevokedPermissionIsTheTablesFault) {
-  h->append(target, 1);
-  h->run_until_idle();
-  h->database().query("REVOKE INSERT ON a FROM weak");
-  h->append(target, 2);
-  h->run_until_idle();
-  EXPECT_EQ(h->notices.at(h->notices.size() - 1),
-            "a unusable: 42501 permission denied for table a");
-  h->database().query("GRANT INSERT ON a TO weak");
-  h->append(target, 3);
-  h->run_until_idle();
-  EXPECT_EQ(h->database().query("SELECT n FROM a ORDER BY n"), "1\n3");
-  EXPECT_EQ(h->database().query("SELECT reason, sqlstate FROM iothub.dead_letter"),
-            "table_unusable|42501");
 }
 
 }  // namespace

@@ -170,7 +170,9 @@ TEST(DatabaseAway, RefusesABatchThatArrivesAfterItsLinkWasGivenUp) {
   ProxiedWriter w;
   w.h.database().query("CREATE TABLE k (n bigint PRIMARY KEY, t text)");
   const auto keyed = make_target("k", kColumns, {"n"}, OnConflict::update);
-  w.proxy.hold_questions("open_batch");
+  for (int i = 0; i < 2; ++i) w.h.append(keyed, 1, "first");  // a repeat: from now on by array
+  w.h.run_until_idle();
+  w.proxy.hold_questions("mark_batch");
   w.h.append(keyed, 1, "early");
   w.h.run_until_idle();  // by another link
   w.h.append(keyed, 1, "late");

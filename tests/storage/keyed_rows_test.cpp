@@ -1,6 +1,8 @@
 // Rows with a key: a repeat is absorbed, in the table and within the batch, and counted.
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/storage/writer_harness.h"
 
 namespace hub::storage {
@@ -92,23 +94,47 @@ TEST_F(KeyedRows, AreOneTransactionWithRowsThatHaveNoKey) {
   h.database().query(
       "CREATE TABLE k (n bigint PRIMARY KEY, t text); CREATE TABLE a (n bigint, t text)");
   const auto plain = make_target("a", kColumns);
-  h.append(ignoring, 1);
-  h.append(plain, 2);
-  h.append(updating, 3);
+  write(ignoring, {{1, "a"}, {1, "b"}});  // from now on by array
+  const std::uint64_t before = h.writer().counters().statements_sent.value();
+  h.append(ignoring, 2);
+  h.append(plain, 3);
   h.run_until_idle();
   EXPECT_EQ(h.database().count("SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM a UNION "
-                               "ALL SELECT xmin FROM k) AS x"),
+                               "ALL SELECT xmin FROM k WHERE n = 2) AS x"),
             1);
-  EXPECT_EQ(h.acknowledged, (std::vector<std::uint64_t>{1, 2, 3}));
-  EXPECT_EQ(h.writer().counters().statements_sent.value(), 3u);  // claim, COPY, pipeline
+  EXPECT_EQ(h.acknowledged, (std::vector<std::uint64_t>{1, 1, 2, 3}));
+  EXPECT_EQ(h.writer().counters().statements_sent.value() - before, 2u);  // COPY, pipeline
 }
 
-TEST_F(KeyedRows, AloneTakeOneExchange) {
+TEST_F(KeyedRows, GoByCopyUntilAKeyRepeats) {
   h.database().query("CREATE TABLE k (n bigint PRIMARY KEY, t text)");
+  auto exchanges = [&, last = std::uint64_t{1}]() mutable {  // 1: the claim
+    const std::uint64_t now = h.writer().counters().statements_sent.value();
+    return now - std::exchange(last, now);
+  };
   for (int n = 0; n < 5000; ++n) h.append(ignoring, n);
   h.run_until_idle();
-  EXPECT_EQ(h.writer().counters().statements_sent.value(), 2u);
-  EXPECT_EQ(h.database().count("SELECT count(*) FROM k"), 5000);
+  EXPECT_EQ(exchanges(), 1u);
+  write(ignoring, {{0, "again"}, {10'000, "new"}});
+  EXPECT_EQ(exchanges(), 2u);  // COPY is refused, then by array
+  write(ignoring, {{0, "again"}, {10'001, "new"}});
+  EXPECT_EQ(exchanges(), 1u);
+  EXPECT_EQ(outcome().committed, 5002u);
+  EXPECT_EQ(outcome().duplicates, 2u);
+  for (int n = 0; n < 2; ++n) write(ignoring, {{20'000 + n, "new"}});
+  exchanges();
+  write(ignoring, {{30'000, "new"}});  // COPY is tried again
+  write(ignoring, {{0, "again"}});
+  EXPECT_EQ(exchanges(), 3u);
+  EXPECT_EQ(h.database().count("SELECT count(*) FROM k"), 5005);
+}
+
+TEST_F(KeyedRows, RepeatOfAnotherKeyIsABadRow) {
+  h.database().query("CREATE TABLE k (n bigint PRIMARY KEY, t text UNIQUE)");
+  write(ignoring, {{1, "a"}, {2, "a"}, {1, "b"}});
+  EXPECT_EQ(table(), "1|a");
+  EXPECT_EQ(outcome().duplicates, 1u);
+  EXPECT_EQ(outcome().dead_letters, 1u);
 }
 
 TEST_F(KeyedRows, NamesThatNeedQuotesAreQuoted) {
@@ -120,8 +146,9 @@ TEST_F(KeyedRows, NamesThatNeedQuotesAreQuoted) {
   keyed->on_conflict = OnConflict::update;
   h.append(target, 1, "x");
   h.append(keyed, 1, "y");
+  h.append(keyed, 1, "z");
   h.run_until_idle();
-  EXPECT_EQ(h.database().query("SELECT * FROM \"k\"\"'\\\""), "1|y");
+  EXPECT_EQ(h.database().query("SELECT * FROM \"k\"\"'\\\""), "1|z");
 }
 
 }  // namespace

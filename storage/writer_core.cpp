@@ -1,0 +1,223 @@
+#include "storage/writer_core.h"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <cassert>
+
+namespace hub::storage {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t kSpareBatches = 3;
+
+}  // namespace
+
+PgBatchWriter::Impl::Impl(asio::io_context& io, Connector& connector, PgWriterOptions options,
+                          CommitListener& listener)
+    : io_(io),
+      connector_(connector),
+      options_(std::move(options)),
+      listener_(&listener),
+      sender_(options_.hub_id, options_.shard, counters_),
+      wake_(io),
+      open_(new_batch()) {}
+
+void PgBatchWriter::Impl::start() {
+  asio::co_spawn(io_, [self = shared_from_this()] { return run(self); }, asio::detached);
+}
+
+void PgBatchWriter::Impl::stop() {
+  listener_ = nullptr;
+  attempt_.reset();
+  if (link_) link_->close();
+  wake_.cancel();
+}
+
+std::optional<std::string> PgBatchWriter::Impl::append(const RowTargetPtr& target,
+                                                       std::span<const Value> values,
+                                                       const MessageView& message) {
+  TargetPlan& plan = plan_of(target);
+  TargetRows& rows = open_->rows_of(plan);
+  const std::size_t row_start = rows.rows.size();
+  auto problem = plan.encoder().append(values, rows.rows);
+  if (problem) return problem;
+  const std::size_t row_bytes = rows.rows.size() - row_start;
+  const std::size_t kept_before = open_->messages.bytes();
+  rows.messages.push_back(open_->messages.keep(message));
+  open_->row_added(row_bytes);
+  hold(*open_, row_bytes + open_->messages.bytes() - kept_before + sizeof(std::uint32_t));
+  return std::nullopt;
+}
+
+void PgBatchWriter::Impl::append_dead_letter(const DeadLetters::Cause& cause,
+                                             const MessageView& message) {
+  const std::size_t before = open_->dead_letters.rows().size();
+  open_->dead_letters.add(cause, message, 0);
+  hold(*open_, open_->dead_letters.rows().size() - before);
+}
+
+void PgBatchWriter::Impl::acknowledge_after_commit(AckToken token) {
+  Batch& batch = last_uncommitted();
+  batch.tokens.push_back(token);
+  hold(batch, sizeof token);
+}
+
+void PgBatchWriter::Impl::save_session_state(std::string_view client_id, std::string_view state) {
+  assert(closing_);
+  auto& entries = open_->session_states.entries;
+  entries.push_back({std::string(client_id), std::string(state), entries.size()});
+  hold(*open_, client_id.size() + state.size() + sizeof entries.back());
+}
+
+void PgBatchWriter::Impl::end_of_turn() {
+  if (open_->empty()) return;
+  if (sending_ == nullptr && queue_.empty()) {
+    wake_.cancel();  // the open batch goes at once, if there is a link
+  }
+  if (open_->rows() >= options_.limits.rows || open_->row_bytes() >= options_.limits.bytes) {
+    queue_.push_back(close_open());
+  }
+}
+
+std::unique_ptr<Batch> PgBatchWriter::Impl::new_batch() {
+  std::unique_ptr<Batch> batch;
+  if (spare_.empty()) {
+    batch = std::make_unique<Batch>();
+  } else {
+    batch = std::move(spare_.back());
+    spare_.pop_back();
+  }
+  batch->clear(++last_serial_);
+  return batch;
+}
+
+std::unique_ptr<Batch> PgBatchWriter::Impl::close_open() {
+  closing_ = true;
+  listener_->on_batch_closing();
+  closing_ = false;
+  std::unique_ptr<Batch> closed = new_batch();
+  std::swap(closed, open_);
+  return closed;
+}
+
+void PgBatchWriter::Impl::finish_sending() {
+  Batch& batch = *sending_;
+  if (!batch.nothing_to_write()) {
+    counters_.batches.add();
+    on_success();
+  }
+  counters_.row_bytes.add(batch.row_bytes());
+  counters_.session_states.add(batch.session_states.entries.size());
+  counters_.dead_letters_by_rule.add(batch.dead_letters.count());
+  counters_.dead_letters_row_refused.add(batch.refused_rows);
+  counters_.dead_letters_table_unusable.add(batch.unusable_rows);
+  for (TargetRows& target : batch.targets()) {
+    counters_.rows.add(target.outcome.committed);
+    counters_.duplicates.add(target.outcome.duplicates);
+    note_usability(target);
+  }
+  finished_.push_back(std::move(sending_));
+  schedule_delivery();
+}
+
+void PgBatchWriter::Impl::note_usability(const TargetRows& rows) {
+  TargetPlan& plan = *rows.plan;
+  const bool accepted = rows.outcome.dead_letters < rows.count();
+  if (!rows.fault.sqlstate.empty() && !plan.faulted) {
+    plan.faulted = true;
+    notices_.push_back([target = plan.target_ptr(), fault = rows.fault](CommitListener& l) {
+      l.on_target_fault(*target, fault);
+    });
+  } else if (plan.faulted && accepted) {
+    plan.faulted = false;
+    notices_.push_back(
+        [target = plan.target_ptr()](CommitListener& l) { l.on_target_usable(*target); });
+  }
+}
+
+// Where a token that waits for all that was appended so far belongs.
+Batch& PgBatchWriter::Impl::last_uncommitted() {
+  if (!open_->empty()) return *open_;
+  if (!queue_.empty()) return *queue_.back();
+  if (sending_) return *sending_;
+  // Everything has committed: the token follows what the listener has yet to be told.
+  if (finished_.empty()) finished_.push_back(new_batch());
+  schedule_delivery();
+  return *finished_.back();
+}
+
+void PgBatchWriter::Impl::recycle(std::unique_ptr<Batch> batch) {
+  held_bytes_ -= batch->held_bytes;
+  update_congestion();
+  if (spare_.size() < kSpareBatches) spare_.push_back(std::move(batch));
+}
+
+void PgBatchWriter::Impl::hold(Batch& batch, std::size_t bytes) {
+  batch.held_bytes += bytes;
+  held_bytes_ += bytes;
+  update_congestion();
+}
+
+void PgBatchWriter::Impl::update_congestion() noexcept {
+  const std::size_t limit = options_.limits.held_bytes;
+  if (!congested_ && held_bytes_ > limit / 10 * 9) congested_ = true;
+  if (congested_ && held_bytes_ < limit / 10 * 7) congested_ = false;
+}
+
+TargetPlan& PgBatchWriter::Impl::plan_of(const RowTargetPtr& target) {
+  if (last_plan_ != nullptr && &last_plan_->target() == target.get()) return *last_plan_;
+  auto found = plans_.find(target.get());
+  if (found == plans_.end()) {
+    forget_unused_plans();
+    found = plans_.emplace(target.get(), std::make_unique<TargetPlan>(target)).first;
+  }
+  last_plan_ = found->second.get();
+  return *last_plan_;
+}
+
+// Targets that nobody else knows any more, as the rules were loaded anew, and that no batch uses.
+void PgBatchWriter::Impl::forget_unused_plans() {
+  std::uint64_t oldest = open_->serial;
+  if (sending_) oldest = std::min(oldest, sending_->serial);
+  if (!queue_.empty()) oldest = std::min(oldest, queue_.front()->serial);
+  if (!finished_.empty()) oldest = std::min(oldest, finished_.front()->serial);
+  std::erase_if(plans_, [oldest](const auto& entry) {
+    const TargetPlan& plan = *entry.second;
+    return plan.target_ptr().use_count() == 1 && plan.batch_serial < oldest;
+  });
+  last_plan_ = nullptr;
+}
+
+void PgBatchWriter::Impl::schedule_delivery() {
+  if (delivery_scheduled_) return;
+  delivery_scheduled_ = true;
+  asio::post(io_, [self = shared_from_this()] { self->deliver(); });
+}
+
+void PgBatchWriter::Impl::deliver() {
+  while (!stopped() && !(notices_.empty() && finished_.empty())) {
+    if (!notices_.empty()) {
+      const Notice notice = std::move(notices_.front());
+      notices_.pop_front();
+      notice(*listener_);
+    } else {
+      std::unique_ptr<Batch> batch = std::move(finished_.front());
+      finished_.pop_front();
+      for (const TargetRows& target : batch->targets()) {
+        if (!stopped()) listener_->on_rows(target.plan->target(), target.outcome);
+      }
+      if (!stopped() && !batch->tokens.empty()) {
+        counters_.acknowledgements.add(batch->tokens.size());
+        listener_->on_committed(batch->tokens);
+      }
+      recycle(std::move(batch));
+    }
+  }
+  delivery_scheduled_ = false;
+}
+
+}  // namespace hub::storage

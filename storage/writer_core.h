@@ -1,0 +1,119 @@
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <random>
+#include <unordered_map>
+#include <vector>
+
+#include "storage/batch.h"
+#include "storage/batch_sender.h"
+#include "storage/connector.h"
+#include "storage/pg_batch_writer.h"
+#include "storage/pg_link.h"
+
+namespace hub::storage {
+
+// What is behind PgBatchWriter, whose calls these are; and the coroutine that connects and sends.
+//
+// Batches go round: open_ (takes rows) → queue_ (full, waiting) → sending_ → finished_ (committed,
+// the listener not yet told) → spare_ (empty).
+class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(boost::asio::io_context& io, Connector& connector, PgWriterOptions options,
+       CommitListener& listener);
+
+  void start();
+  void stop();  // the listener hears nothing more; the coroutine ends when the loop turns
+
+  std::optional<std::string> append(const RowTargetPtr& target, std::span<const Value> values,
+                                    const MessageView& message);
+  void append_dead_letter(const DeadLetters::Cause& cause, const MessageView& message);
+  void acknowledge_after_commit(AckToken token);
+  void save_session_state(std::string_view client_id, std::string_view state);
+  void session_state_changed() { open_->session_state_changed = true; }
+  void end_of_turn();
+  [[nodiscard]] bool congested() const noexcept { return congested_; }
+  [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
+  [[nodiscard]] bool idle() const noexcept {
+    return open_->empty() && queue_.empty() && sending_ == nullptr && !delivery_scheduled_;
+  }
+  [[nodiscard]] const WriterCounters& counters() const noexcept { return counters_; }
+
+ private:
+  using Notice = std::function<void(CommitListener&)>;
+  using TimePoint = boost::asio::steady_timer::time_point;
+
+  [[nodiscard]] bool stopped() const noexcept { return listener_ == nullptr; }
+
+  // The life of the writer's connection (writer_link.cpp). Keeps `self` alive; ends after stop().
+  static boost::asio::awaitable<void> run(std::shared_ptr<Impl> self);
+  // Returns with a link that has claimed the writer, or without one to be called again.
+  boost::asio::awaitable<void> connect();
+  // Waits for a batch and makes one attempt to send it.
+  boost::asio::awaitable<void> send_next();
+  void on_link_lost(DatabaseFault fault);
+  void on_trouble(DatabaseFault fault);
+  void on_success();
+  // Waits until wake_ is cancelled, or for as long as given.
+  boost::asio::awaitable<void> woken(TimePoint until);
+  // Between two attempts; longer with each failure in a row.
+  boost::asio::awaitable<void> pause();
+
+  // Batches (writer_core.cpp).
+  std::unique_ptr<Batch> new_batch();
+  std::unique_ptr<Batch> close_open();
+  void finish_sending();  // the batch under way has committed
+  void note_usability(const TargetRows& rows);
+  [[nodiscard]] Batch& last_uncommitted();
+  void recycle(std::unique_ptr<Batch> batch);
+  void hold(Batch& batch, std::size_t bytes);
+  void update_congestion() noexcept;
+
+  TargetPlan& plan_of(const RowTargetPtr& target);
+  void forget_unused_plans();
+
+  // Tells the listener what has happened, in a handler of its own. It may call the writer, which
+  // may add to both queues.
+  void schedule_delivery();
+  void deliver();
+
+  boost::asio::io_context& io_;
+  Connector& connector_;
+  const PgWriterOptions options_;
+  CommitListener* listener_;  // null after stop()
+  WriterCounters counters_;
+  BatchSender sender_;
+
+  boost::asio::steady_timer wake_;  // cancelled when the coroutine has something to look at
+  std::unique_ptr<Connector::Attempt> attempt_;
+  std::unique_ptr<PgLink> link_;
+  std::minstd_rand random_{std::random_device{}()};
+  unsigned failures_ = 0;  // since the last success
+  unsigned timeout_factor_ = 1;
+  std::uint64_t timeouts_seen_ = 0;
+  std::optional<DatabaseFault> trouble_;  // that the listener was told of last
+
+  std::uint64_t last_serial_ = 0;
+  std::vector<std::unique_ptr<Batch>> spare_;
+  std::unique_ptr<Batch> open_;
+  std::deque<std::unique_ptr<Batch>> queue_;
+  std::unique_ptr<Batch> sending_;
+  std::deque<std::unique_ptr<Batch>> finished_;
+  bool closing_ = false;  // save_session_state() may be called
+
+  std::deque<Notice> notices_;
+  bool delivery_scheduled_ = false;
+
+  std::unordered_map<const RowTarget*, std::unique_ptr<TargetPlan>> plans_;
+  TargetPlan* last_plan_ = nullptr;
+  std::size_t held_bytes_ = 0;
+  bool congested_ = false;
+};
+
+}  // namespace hub::storage
