@@ -110,7 +110,19 @@ TEST(Crash, EveryAcknowledgedMessageIsARowAndQos2IsThereOnce) {
   constexpr int kKills = 4;
   for (int round = 0; round <= kKills; ++round) {
     std::atomic<bool> stop = false;
-    std::vector<std::thread> threads;
+    // However this scope is left, the devices end.
+    struct Threads : std::vector<std::thread> {
+      explicit Threads(std::atomic<bool>& stop) : stop_(stop) {}
+      ~Threads() {
+        stop_ = true;
+        join();
+      }
+      void join() {
+        for (std::thread& thread : *this) thread.join();
+        clear();
+      }
+      std::atomic<bool>& stop_;
+    } threads{stop};
     for (const auto& device : devices) {
       threads.emplace_back([&, port = hub.port()] { device->run(port, stop); });
     }
@@ -123,7 +135,7 @@ TEST(Crash, EveryAcknowledgedMessageIsARowAndQos2IsThereOnce) {
     } else {
       stop = true;
     }
-    for (std::thread& thread : threads) thread.join();
+    threads.join();
     if (round < kKills) hub.start();
   }
   for (const auto& device : devices) {
