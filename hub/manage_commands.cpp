@@ -15,8 +15,8 @@ struct Kind {
   std::string path;
   std::string id;     // the field that names one
   std::string title;  // for a person
-  std::vector<Column> columns;
-  std::vector<Column> more;  // shown of a single one, too
+  std::vector<ShownColumn> columns;
+  std::vector<ShownColumn> more;  // shown of a single one, too
 };
 
 const std::map<std::string, Kind>& kinds() {

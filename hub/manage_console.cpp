@@ -29,7 +29,7 @@ std::size_t width_of(std::string_view text) {
   return width;
 }
 
-std::string cell(const json::object& item, const Column& column) {
+std::string cell(const json::object& item, const ShownColumn& column) {
   auto text = shown(item, column.field);
   return text.empty() ? "-" : text;
 }
@@ -44,7 +44,7 @@ void ManageConsole::say(std::string_view line) const {
   if (!json) std::cout << line << std::endl;
 }
 
-void ManageConsole::table(const json::array& items, const std::vector<Column>& columns) const {
+void ManageConsole::table(const json::array& items, const std::vector<ShownColumn>& columns) const {
   if (json) {
     std::cout << json::serialize(items) << '\n';
     return;
@@ -62,12 +62,13 @@ void ManageConsole::table(const json::array& items, const std::vector<Column>& c
       line += padded(text_of(columns[i]), i + 1 < columns.size() ? widths[i] + 2 : 0);
     std::cout << line << '\n';
   };
-  print_row([](const Column& column) { return std::string(column.title); });
+  print_row([](const ShownColumn& column) { return std::string(column.title); });
   for (const auto& item : items)
-    print_row([&](const Column& column) { return cell(item.as_object(), column); });
+    print_row([&](const ShownColumn& column) { return cell(item.as_object(), column); });
 }
 
-void ManageConsole::fields(const json::object& object, const std::vector<Column>& columns) const {
+void ManageConsole::fields(const json::object& object,
+                           const std::vector<ShownColumn>& columns) const {
   if (json) {
     std::cout << json::serialize(object) << '\n';
     return;

@@ -10,7 +10,7 @@
 
 namespace hub {
 
-struct Column {
+struct ShownColumn {
   std::string_view title;
   std::string_view field;  // of the API's object
 };
@@ -22,8 +22,8 @@ class ManageConsole {
   bool yes = false;   // --yes: confirms what would be asked
 
   void say(std::string_view line) const;  // not with --json
-  void table(const boost::json::array& items, const std::vector<Column>& columns) const;
-  void fields(const boost::json::object& object, const std::vector<Column>& columns) const;
+  void table(const boost::json::array& items, const std::vector<ShownColumn>& columns) const;
+  void fields(const boost::json::object& object, const std::vector<ShownColumn>& columns) const;
   void object(const boost::json::object& object) const;  // with --json only
 
   // True with --yes, or when a person answers so. Without a terminal to ask on: false.
