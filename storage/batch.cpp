@@ -1,5 +1,6 @@
 #include "storage/batch.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/topic.h"
@@ -173,16 +174,32 @@ void Batch::clear(std::uint64_t new_serial) {
   messages.clear();
   dead_letters.clear();
   session_states.entries.clear();
-  session_state_changed = false;
+  ledger.clear();
+  wanted = false;
+  failed_by_rule.clear();
   tokens.clear();
   held_bytes = 0;
   number = 0;
   attempts = 0;
   search_rows = false;
   lone_failures = 0;
+  forget_refused();
+}
+
+void Batch::note_refused(const RowTarget& target, std::uint32_t message) {
+  const Receipt receipt(target.rule, messages.view(message).id);
+  if (refused_receipts_.empty()) std::sort(failed_by_rule.begin(), failed_by_rule.end());
+  if (!refused_receipts_.insert(receipt).second) return;
+  if (std::binary_search(failed_by_rule.begin(), failed_by_rule.end(), receipt)) return;
+  refused_messages.push_back({&target, message});
+}
+
+void Batch::forget_refused() {
   refused.clear();
   refused_rows = 0;
   unusable_rows = 0;
+  refused_messages.clear();
+  refused_receipts_.clear();
 }
 
 }  // namespace hub::storage

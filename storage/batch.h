@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "base/message.h"
 #include "storage/batch_writer.h"
 #include "storage/byte_buffer.h"
+#include "storage/ledger_entries.h"
 #include "storage/target_plan.h"
 
 namespace hub::storage {
@@ -73,6 +75,12 @@ struct SessionStates {
   std::vector<Entry> entries;
 };
 
+// A message of which the database refused a row, once for each rule.
+struct RefusedMessage {
+  const RowTarget* target;
+  std::uint32_t message;  // in KeptMessages
+};
+
 // What one transaction writes, and the acknowledgements that wait for it. Reused: clear() keeps the
 // buffers.
 struct Batch {
@@ -80,18 +88,21 @@ struct Batch {
   KeptMessages messages;
   DeadLetters dead_letters;
   SessionStates session_states;
-  bool session_state_changed = false;
+  LedgerEntries ledger;
+  bool wanted = false;                  // to be sent although it may have no row
+  std::vector<Receipt> failed_by_rule;  // of `dead_letters`
   std::vector<AckToken> tokens;
   std::size_t held_bytes = 0;
 
   // How it fared so far.
-  std::uint64_t number = 0;         // its mark in iothub.writer, of the last attempt
-  std::uint32_t attempts = 0;       // transactions begun
-  bool search_rows = false;         // look for the row that is to blame
-  std::uint32_t lone_failures = 0;  // of a suspect row, alone
-  DeadLetters refused;              // rows that this attempt found to be bad
-  std::uint64_t refused_rows = 0;   // of `refused`, by themselves
-  std::uint64_t unusable_rows = 0;  // of `refused`, with their whole table
+  std::uint64_t number = 0;                      // its mark in iothub.writer, of the last attempt
+  std::uint32_t attempts = 0;                    // transactions begun
+  bool search_rows = false;                      // look for the row that is to blame
+  std::uint32_t lone_failures = 0;               // of a suspect row, alone
+  DeadLetters refused;                           // rows that this attempt found to be bad
+  std::vector<RefusedMessage> refused_messages;  // theirs that were no dead letter before
+  std::uint64_t refused_rows = 0;                // of `refused`, by themselves
+  std::uint64_t unusable_rows = 0;               // of `refused`, with their whole table
 
   [[nodiscard]] std::span<TargetRows> targets() noexcept { return {targets_.data(), used_}; }
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
@@ -106,15 +117,20 @@ struct Batch {
 
   // True when there is nothing to write, nor may be.
   [[nodiscard]] bool empty() const noexcept {
-    return rows_ == 0 && dead_letters.count() == 0 && !session_state_changed;
+    return rows_ == 0 && dead_letters.count() == 0 && !wanted;
   }
   // True when a transaction would write nothing.
   [[nodiscard]] bool nothing_to_write() const noexcept {
-    return rows_ == 0 && dead_letters.count() == 0 && session_states.entries.empty();
+    return rows_ == 0 && dead_letters.count() == 0 && session_states.entries.empty() &&
+           ledger.empty();
   }
+  // Keeps the message among the refused ones, unless it is a dead letter of the rule already.
+  void note_refused(const RowTarget& target, std::uint32_t message);
+  void forget_refused();
   void clear(std::uint64_t new_serial);
 
  private:
+  std::set<Receipt> refused_receipts_;
   std::vector<TargetRows> targets_;  // the first used_ of them
   std::size_t used_ = 0;
   std::size_t rows_ = 0;

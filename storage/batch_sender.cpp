@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "storage/ledger_sql.h"
 #include "storage/session_state_sql.h"
 #include "storage/sql_text.h"
 #include "storage/sqlstate.h"
@@ -85,6 +86,7 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Ba
 
 BatchSender::Whole BatchSender::plan_whole(Batch& batch) {
   Whole out;
+  batch.forget_refused();
   out.mark_sql = "SELECT " + mark_sql(batch);
   if (arrays_.size() < batch.targets().size()) arrays_.resize(batch.targets().size());
   for (TargetRows& target : batch.targets()) {
@@ -106,7 +108,12 @@ BatchSender::Whole BatchSender::plan_whole(Batch& batch) {
     out.copy_sql += std::string(DeadLetters::kCopySql) + "; ";
     out.copies.push_back({batch.dead_letters.rows().view()});
   }
+  settle_ledger(batch);
+  if (const auto ledger = ledger_sql(writer_, batch); !ledger.empty()) {
+    out.mark_sql += ", " + ledger;
+  }
   add_session_statements(batch.session_states, session_arrays_, out.by_array);
+  add_device_statements(batch.ledger, ledger_arrays_, out.by_array);
   return out;
 }
 
@@ -156,9 +163,7 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
 }
 
 asio::awaitable<std::optional<DatabaseFault>> BatchSender::send_apart(PgLink& link, Batch& batch) {
-  batch.refused.clear();
-  batch.refused_rows = 0;
-  batch.unusable_rows = 0;
+  batch.forget_refused();
   // Deferred constraints are checked with each piece, not only by COMMIT.
   Answer begun = co_await link.exchange(fmt::format(
       "BEGIN; SELECT {}; SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT piece", mark_sql(batch)));
@@ -178,9 +183,13 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::send_apart(PgLink& li
   co_return fault;
 }
 
-// The end of a batch that was taken apart: dead letters, session states, COMMIT.
+// The end of a batch that was taken apart: ledger, dead letters, session states, COMMIT.
 asio::awaitable<std::optional<Refusal>> BatchSender::finish_apart(PgLink& link, Batch& batch) {
   std::string query = roll_back_ ? "ROLLBACK TO SAVEPOINT piece; " : "";
+  settle_ledger(batch);
+  if (const auto ledger = ledger_sql(writer_, batch); !ledger.empty()) {
+    query += "SELECT " + ledger + "; ";
+  }
   std::vector<CopyRows> copies;
   if (batch.dead_letters.count() + batch.refused.count() > 0) {
     query += std::string(DeadLetters::kCopySql) + "; ";
@@ -188,6 +197,7 @@ asio::awaitable<std::optional<Refusal>> BatchSender::finish_apart(PgLink& link, 
   }
   std::vector<ParameterStatement> statements;
   add_session_statements(batch.session_states, session_arrays_, statements);
+  add_device_statements(batch.ledger, ledger_arrays_, statements);
   if (statements.empty()) {
     Answer answer = co_await link.exchange(query + "COMMIT", copies);
     co_return std::move(answer.refusal);

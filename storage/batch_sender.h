@@ -61,7 +61,8 @@ class BatchSender {
     std::vector<TargetRows*> copied;  // the first of copies; dead letters follow
     std::string mark_sql;             // a SELECT
     std::vector<ParameterStatement> by_array;
-    std::vector<TargetRows*> inserted;  // the first of by_array; session states follow
+    std::vector<TargetRows*>
+        inserted;  // the first of by_array; session states and the ledger follow
   };
   [[nodiscard]] Whole plan_whole(Batch& batch);
   boost::asio::awaitable<std::optional<Refusal>> send_whole(PgLink& link, Batch& batch);
@@ -81,6 +82,7 @@ class BatchSender {
   // Scratch.
   std::vector<std::vector<ByteBuffer>> arrays_;  // of each keyed target
   std::vector<ByteBuffer> session_arrays_;
+  std::vector<ByteBuffer> ledger_arrays_;
   std::vector<std::size_t> row_starts_;
   bool roll_back_ = false;  // the savepoint's transaction has failed and must be rolled back to it
 };

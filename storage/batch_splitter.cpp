@@ -85,6 +85,7 @@ void refuse(Batch& batch, TargetRows& target, std::size_t row, std::string_view 
   batch.refused.add({to.rule, to.action, reason, fault.message, fault.sqlstate},
                     batch.messages.view(target.messages[row]), batch.attempts);
   ++target.outcome.dead_letters;
+  batch.note_refused(to, target.messages[row]);
 }
 
 // True when the refusal speaks of the table, not of what a row made a trigger do.

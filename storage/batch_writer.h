@@ -12,6 +12,7 @@
 #include "base/message.h"
 #include "base/table_schema.h"
 #include "base/value.h"
+#include "storage/ledger.h"
 
 namespace hub::storage {
 
@@ -57,7 +58,8 @@ class CommitListener {
   virtual ~CommitListener() = default;
 
   // The open batch takes no more rows: save_session_state() is to be called now for each session
-  // that has changed, and counts for this batch. Comes between two turns, or from end_of_turn(); so
+  // that has changed, add_to_ledger() for each rule that got messages, and counts for this batch.
+  // Comes between two turns, or from end_of_turn(); so
   // what a turn appends and the session states that belong to it are in one transaction.
   virtual void on_batch_closing() = 0;
 
@@ -67,6 +69,12 @@ class CommitListener {
 
   // The account of a committed batch, once for each of its targets; before its tokens.
   virtual void on_rows(const RowTarget& /*target*/, const RowOutcome& /*outcome*/) {}
+
+  // The account of a committed batch, once for each rule that add_to_ledger() named: what was
+  // booked. on_refused() follows for each message of the batch that was given as committed and was
+  // booked as a dead letter; `message` is borrowed for the call.
+  virtual void on_booked(std::string_view /*rule*/, const LedgerCounts& /*counts*/) {}
+  virtual void on_refused(const RowTarget& /*target*/, const MessageView& /*message*/) {}
 
   // A table that cannot be written at all (dropped, a column gone, no permission): its rows become
   // dead letters from now on, until a batch is accepted again and on_target_usable() follows.
@@ -120,6 +128,22 @@ class BatchWriter {
 
   // Asks that the batch be sent although it may have no row, as session state has changed.
   virtual void session_state_changed() = 0;
+
+  // Adds to the totals of a rule in the transaction of the batch that is closing: only from
+  // on_batch_closing(), once for each rule. counts.committed are messages whose rows are in this
+  // batch, all of them; those of which the database refuses a row are booked as dead letters. The
+  // rows without a key that this batch writes are added to `rows` by the writer.
+  virtual void add_to_ledger(std::string_view rule, const LedgerCounts& counts,
+                             const LedgerRows& rows) = 0;
+  // The same for a device of a rule, as it is given; and the sequence numbers that have arrived of
+  // it, as PostgreSQL writes an int8multirange. Once for each rule and device.
+  virtual void add_to_device_ledger(std::string_view rule, std::string_view device,
+                                    const LedgerCounts& counts) = 0;
+  virtual void add_to_sequence(std::string_view rule, std::string_view device,
+                               std::string_view seen, std::int64_t given_up) = 0;
+
+  // Asks that the batch be sent although it may have no row, for what it adds to the ledger.
+  virtual void ledger_changed() = 0;
 
   // Once per turn of the shard's loop, after everything that was ready has been appended.
   virtual void end_of_turn() = 0;

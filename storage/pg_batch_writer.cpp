@@ -34,11 +34,29 @@ void PgBatchWriter::save_session_state(std::string_view client_id, std::string_v
   impl_->save_session_state(client_id, state);
 }
 
-void PgBatchWriter::session_state_changed() { impl_->session_state_changed(); }
+void PgBatchWriter::session_state_changed() { impl_->want_batch(); }
+void PgBatchWriter::ledger_changed() { impl_->want_batch(); }
+
+void PgBatchWriter::add_to_ledger(std::string_view rule, const LedgerCounts& counts,
+                                  const LedgerRows& rows) {
+  impl_->add_to_ledger({std::string(rule), counts, rows, {}, {}});
+}
+
+void PgBatchWriter::add_to_device_ledger(std::string_view rule, std::string_view device,
+                                         const LedgerCounts& counts) {
+  impl_->add_to_device_ledger({std::string(rule), std::string(device), counts});
+}
+
+void PgBatchWriter::add_to_sequence(std::string_view rule, std::string_view device,
+                                    std::string_view seen, std::int64_t given_up) {
+  impl_->add_to_sequence({std::string(rule), std::string(device), std::string(seen), given_up});
+}
+
 void PgBatchWriter::end_of_turn() { impl_->end_of_turn(); }
 bool PgBatchWriter::congested() const noexcept { return impl_->congested(); }
 std::size_t PgBatchWriter::held_bytes() const noexcept { return impl_->held_bytes(); }
 bool PgBatchWriter::idle() const noexcept { return impl_->idle(); }
+std::uint64_t PgBatchWriter::last_booked() const noexcept { return impl_->last_booked(); }
 const WriterCounters& PgBatchWriter::counters() const noexcept { return impl_->counters(); }
 
 }  // namespace hub::storage

@@ -57,10 +57,20 @@ class PgBatchWriter final : public BatchWriter {
   void acknowledge_after_commit(AckToken token) override;
   void save_session_state(std::string_view client_id, std::string_view state) override;
   void session_state_changed() override;
+  void add_to_ledger(std::string_view rule, const LedgerCounts& counts,
+                     const LedgerRows& rows) override;
+  void add_to_device_ledger(std::string_view rule, std::string_view device,
+                            const LedgerCounts& counts) override;
+  void add_to_sequence(std::string_view rule, std::string_view device, std::string_view seen,
+                       std::int64_t given_up) override;
+  void ledger_changed() override;
   void end_of_turn() override;
   [[nodiscard]] bool congested() const noexcept override;
   [[nodiscard]] std::size_t held_bytes() const noexcept override;
   [[nodiscard]] bool idle() const noexcept override;
+
+  // The mark (iothub.writer.batch) of the last batch whose account the listener has been told.
+  [[nodiscard]] std::uint64_t last_booked() const noexcept;
 
   [[nodiscard]] const WriterCounters& counters() const noexcept;
 

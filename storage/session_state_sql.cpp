@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <tuple>
 
+#include "storage/array_parameter.h"
+
 namespace hub::storage {
 namespace {
-
-constexpr Oid kText = 25;
-constexpr Oid kTextArray = 1009;
-constexpr Oid kBytea = 17;
-constexpr Oid kByteaArray = 1001;
 
 // In the order of the client ids, so that two writers lock rows in the same order.
 void keep_last_of_each_client(std::vector<SessionStates::Entry>& entries) {
@@ -23,20 +20,6 @@ void keep_last_of_each_client(std::vector<SessionStates::Entry>& entries) {
     ++kept;
   }
   entries.resize(kept);
-}
-
-void begin_array(ByteBuffer& out, Oid element, std::size_t count) {
-  out.clear();
-  out.put(std::int32_t{1});  // dimensions
-  out.put(std::int32_t{0});  // no NULLs
-  out.put(static_cast<std::uint32_t>(element));
-  out.put(static_cast<std::int32_t>(count));
-  out.put(std::int32_t{1});  // the first index
-}
-
-void add_element(ByteBuffer& out, std::string_view bytes) {
-  out.put(static_cast<std::int32_t>(bytes.size()));
-  out.append(bytes);
 }
 
 }  // namespace

@@ -57,7 +57,8 @@ void PgBatchWriter::Impl::append_dead_letter(const DeadLetters::Cause& cause,
                                              const MessageView& message) {
   const std::size_t before = open_->dead_letters.rows().size();
   open_->dead_letters.add(cause, message, 0);
-  hold(*open_, open_->dead_letters.rows().size() - before);
+  open_->failed_by_rule.emplace_back(cause.rule, message.id);
+  hold(*open_, open_->dead_letters.rows().size() - before + sizeof(Receipt));
 }
 
 void PgBatchWriter::Impl::acknowledge_after_commit(AckToken token) {
@@ -71,6 +72,24 @@ void PgBatchWriter::Impl::save_session_state(std::string_view client_id, std::st
   auto& entries = open_->session_states.entries;
   entries.push_back({std::string(client_id), std::string(state), entries.size()});
   hold(*open_, client_id.size() + state.size() + sizeof entries.back());
+}
+
+void PgBatchWriter::Impl::add_to_ledger(LedgerEntries::Rule entry) {
+  assert(closing_);
+  hold(*open_, sizeof entry + entry.rule.size());
+  open_->ledger.rules.push_back(std::move(entry));
+}
+
+void PgBatchWriter::Impl::add_to_device_ledger(LedgerEntries::Device entry) {
+  assert(closing_);
+  hold(*open_, sizeof entry + entry.rule.size() + entry.device.size());
+  open_->ledger.devices.push_back(std::move(entry));
+}
+
+void PgBatchWriter::Impl::add_to_sequence(LedgerEntries::Sequence entry) {
+  assert(closing_);
+  hold(*open_, sizeof entry + entry.rule.size() + entry.device.size() + entry.seen.size());
+  open_->ledger.sequences.push_back(std::move(entry));
 }
 
 void PgBatchWriter::Impl::end_of_turn() {
@@ -210,6 +229,7 @@ void PgBatchWriter::Impl::deliver() {
       for (const TargetRows& target : batch->targets()) {
         if (!stopped()) listener_->on_rows(target.plan->target(), target.outcome);
       }
+      tell_ledger(*batch);
       if (!stopped() && !batch->tokens.empty()) {
         counters_.acknowledgements.add(batch->tokens.size());
         listener_->on_committed(batch->tokens);
@@ -218,6 +238,17 @@ void PgBatchWriter::Impl::deliver() {
     }
   }
   delivery_scheduled_ = false;
+}
+
+void PgBatchWriter::Impl::tell_ledger(const Batch& batch) {
+  if (batch.number != 0) last_booked_ = batch.number;
+  for (const LedgerEntries::Rule& entry : batch.ledger.rules) {
+    if (!stopped()) listener_->on_booked(entry.rule, entry.booked);
+  }
+  for (const RefusedMessage& refused : batch.refused_messages) {
+    if (stopped()) return;
+    listener_->on_refused(*refused.target, batch.messages.view(refused.message));
+  }
 }
 
 }  // namespace hub::storage

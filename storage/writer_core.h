@@ -36,13 +36,17 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   void append_dead_letter(const DeadLetters::Cause& cause, const MessageView& message);
   void acknowledge_after_commit(AckToken token);
   void save_session_state(std::string_view client_id, std::string_view state);
-  void session_state_changed() { open_->session_state_changed = true; }
+  void add_to_ledger(LedgerEntries::Rule entry);
+  void add_to_device_ledger(LedgerEntries::Device entry);
+  void add_to_sequence(LedgerEntries::Sequence entry);
+  void want_batch() { open_->wanted = true; }
   void end_of_turn();
   [[nodiscard]] bool congested() const noexcept { return congested_; }
   [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
   [[nodiscard]] bool idle() const noexcept {
     return open_->empty() && queue_.empty() && sending_ == nullptr && !delivery_scheduled_;
   }
+  [[nodiscard]] std::uint64_t last_booked() const noexcept { return last_booked_; }
   [[nodiscard]] const WriterCounters& counters() const noexcept { return counters_; }
 
  private:
@@ -82,6 +86,7 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   // may add to both queues.
   void schedule_delivery();
   void deliver();
+  void tell_ledger(const Batch& batch);
 
   boost::asio::io_context& io_;
   Connector& connector_;
@@ -100,12 +105,13 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   std::optional<DatabaseFault> trouble_;  // that the listener was told of last
 
   std::uint64_t last_serial_ = 0;
+  std::uint64_t last_booked_ = 0;
   std::vector<std::unique_ptr<Batch>> spare_;
   std::unique_ptr<Batch> open_;
   std::deque<std::unique_ptr<Batch>> queue_;
   std::unique_ptr<Batch> sending_;
   std::deque<std::unique_ptr<Batch>> finished_;
-  bool closing_ = false;  // save_session_state() may be called
+  bool closing_ = false;  // save_session_state() and add_to_…() may be called
 
   std::deque<Notice> notices_;
   bool delivery_scheduled_ = false;

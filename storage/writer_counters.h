@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 namespace hub::storage {
 
@@ -20,26 +21,37 @@ class Counter {
 };
 
 // What one writer did since it was made. Raised by its shard, read by metrics on any thread.
+#define HUB_WRITER_COUNTERS(X)                                                                  \
+  X(batches)    /* committed transactions */                                                    \
+  X(rows)       /* new ones */                                                                  \
+  X(row_bytes)  /* of the committed batches, encoded */                                         \
+  X(duplicates) /* absorbed by a key */                                                         \
+  X(session_states)                                                                             \
+  X(acknowledgements)                                                                           \
+  X(dead_letters_by_rule)        /* given by append_dead_letter() */                            \
+  X(dead_letters_row_refused)    /* the database refused the row: constraint, trigger, value */ \
+  X(dead_letters_table_unusable) /* the table could not be written at all */                    \
+  X(statements_sent)             /* queries and pipelines, each at least one round trip */      \
+  X(batch_retries)               /* a whole batch sent again */                                 \
+  X(batches_split)               /* had to be searched for a bad row */                         \
+  X(connections)                 /* made, the first one included */                             \
+  X(connection_failures)                                                                        \
+  X(commits_in_doubt)  /* the link broke with a batch under way */                              \
+  X(commits_confirmed) /* … and that batch proved to be committed: not sent again */            \
+  X(answer_timeouts)   /* the database did not answer, the link was dropped */
+
 struct WriterCounters {
-  Counter batches;     // committed transactions
-  Counter rows;        // new ones
-  Counter row_bytes;   // of the committed batches, encoded
-  Counter duplicates;  // absorbed by a key
-  Counter session_states;
-  Counter acknowledgements;
+#define HUB_COUNTER(name) Counter name;
+  HUB_WRITER_COUNTERS(HUB_COUNTER)
+#undef HUB_COUNTER
 
-  Counter dead_letters_by_rule;         // given by append_dead_letter()
-  Counter dead_letters_row_refused;     // the database refused the row: constraint, trigger, value
-  Counter dead_letters_table_unusable;  // the table could not be written at all
-
-  Counter statements_sent;  // queries and pipelines, each at least one round trip
-  Counter batch_retries;    // a whole batch sent again
-  Counter batches_split;    // had to be searched for a bad row
-  Counter connections;      // made, the first one included
-  Counter connection_failures;
-  Counter commits_in_doubt;   // the link broke with a batch under way
-  Counter commits_confirmed;  // … and that batch proved to be committed: not sent again
-  Counter answer_timeouts;    // the database did not answer, the link was dropped
+  // Calls f(name, value) for each, in the order above.
+  template <class F>
+  void for_each(F f) const {
+#define HUB_COUNTER(name) f(std::string_view(#name), name.value());
+    HUB_WRITER_COUNTERS(HUB_COUNTER)
+#undef HUB_COUNTER
+  }
 };
 
 }  // namespace hub::storage

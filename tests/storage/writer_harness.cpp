@@ -53,6 +53,12 @@ void WriterHarness::restart_writer() {
 
 void WriterHarness::append(const RowTargetPtr& target, std::int64_t n, std::string_view text) {
   const Value values[] = {Value::integer(n), Value::text(text)};
+  const auto problem = writer_->append(target, values, message(n));
+  ASSERT_FALSE(problem) << *problem;
+  writer_->acknowledge_after_commit({static_cast<std::uint64_t>(n), 0});
+}
+
+MessageView WriterHarness::message(std::int64_t n) {
   MessageView message;
   message.id = {1, static_cast<std::uint64_t>(n)};
   message.received_at = Timestamp(std::chrono::microseconds(1'700'000'000'000'000 + n));
@@ -60,9 +66,7 @@ void WriterHarness::append(const RowTargetPtr& target, std::int64_t n, std::stri
   message.client_id = "d1";
   message.payload = "{\"n\": 1}";
   message.qos = Qos::at_least_once;
-  const auto problem = writer_->append(target, values, message);
-  ASSERT_FALSE(problem) << *problem;
-  writer_->acknowledge_after_commit({static_cast<std::uint64_t>(n), 0});
+  return message;
 }
 
 void WriterHarness::run_until(const std::function<bool()>& condition) {
@@ -98,6 +102,14 @@ void WriterHarness::on_rows(const RowTarget& target, const RowOutcome& outcome) 
   sum.committed += outcome.committed;
   sum.duplicates += outcome.duplicates;
   sum.dead_letters += outcome.dead_letters;
+}
+
+void WriterHarness::on_booked(std::string_view rule, const LedgerCounts& counts) {
+  booked[std::string(rule)] += counts;
+}
+
+void WriterHarness::on_refused(const RowTarget& target, const MessageView& message) {
+  refused.push_back(fmt::format("{} {}", target.rule, message.client_id));
 }
 
 void WriterHarness::on_target_fault(const RowTarget& target, const DatabaseFault& fault) {

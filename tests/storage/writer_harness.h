@@ -41,6 +41,9 @@ class WriterHarness : public CommitListener {
   // Adds a row (n bigint, t text) for a message of its own, with a token that bears its number.
   void append(const RowTargetPtr& target, std::int64_t n, std::string_view text = "x");
 
+  // The message of append(…, n).
+  static MessageView message(std::int64_t n);
+
   // Turns the loop until the condition holds; fails the test after 20 s.
   void run_until(const std::function<bool()>& condition);
   void run_until_idle();
@@ -52,12 +55,16 @@ class WriterHarness : public CommitListener {
   std::vector<std::uint64_t> acknowledged;
   std::vector<std::string> notices;
   std::map<std::string, RowOutcome> outcomes;  // by table, summed
+  std::map<std::string, LedgerCounts> booked;  // by rule, summed
+  std::vector<std::string> refused;            // "<rule> <client id>"
   std::function<void()> when_closing;
 
  private:
   void on_batch_closing() override;
   void on_committed(std::span<const AckToken> tokens) override;
   void on_rows(const RowTarget& target, const RowOutcome& outcome) override;
+  void on_booked(std::string_view rule, const LedgerCounts& counts) override;
+  void on_refused(const RowTarget& target, const MessageView& message) override;
   void on_target_fault(const RowTarget& target, const DatabaseFault& fault) override;
   void on_target_usable(const RowTarget& target) override;
   void on_database_unavailable(const DatabaseFault& fault) override;

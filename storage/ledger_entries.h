@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/message.h"
+#include "storage/ledger.h"
+
+namespace hub::storage {
+
+// What a batch adds to the ledger.
+struct LedgerEntries {
+  struct Rule {
+    std::string rule;
+    LedgerCounts counts;
+    LedgerRows rows;
+
+    // What the attempt that is under way, or has committed, writes: `counts` and `rows`, and what
+    // became of this batch's own rows.
+    LedgerCounts booked;
+    LedgerRows booked_rows;
+  };
+  struct Device {
+    std::string rule;
+    std::string device;
+    LedgerCounts counts;
+  };
+  struct Sequence {
+    std::string rule;
+    std::string device;
+    std::string seen;  // as PostgreSQL writes an int8multirange
+    std::int64_t given_up;
+  };
+  std::vector<Rule> rules;
+  std::vector<Device> devices;
+  std::vector<Sequence> sequences;
+
+  [[nodiscard]] bool empty() const noexcept {
+    return rules.empty() && devices.empty() && sequences.empty();
+  }
+  void clear() noexcept {
+    rules.clear();
+    devices.clear();
+    sequences.clear();
+  }
+};
+
+// One message for one rule. Two rules whose names have one hash are as good as impossible within
+// the dead letters of one batch.
+struct Receipt {
+  MessageId message;
+  std::uint64_t rule_hash = 0;
+
+  Receipt(std::string_view rule, const MessageId& id);
+  friend bool operator==(const Receipt&, const Receipt&) = default;
+  friend auto operator<=>(const Receipt& a, const Receipt& b) noexcept {
+    if (const auto order = a.message.high <=> b.message.high; order != 0) return order;
+    if (const auto order = a.message.low <=> b.message.low; order != 0) return order;
+    return a.rule_hash <=> b.rule_hash;
+  }
+};
+
+}  // namespace hub::storage

@@ -1,0 +1,141 @@
+#include "storage/ledger_sql.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+#include "storage/array_parameter.h"
+#include "storage/sql_text.h"
+
+namespace hub::storage {
+namespace {
+
+LedgerEntries::Rule* find_rule(LedgerEntries& entries, std::string_view rule) {
+  const auto found = std::find_if(entries.rules.begin(), entries.rules.end(),
+                                  [rule](const auto& entry) { return entry.rule == rule; });
+  return found == entries.rules.end() ? nullptr : &*found;
+}
+
+template <class Entry>
+void sort_by_key(std::vector<Entry>& entries) {
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.rule, a.device) < std::tie(b.rule, b.device);
+  });
+}
+
+// The columns of LedgerCounts, each made into text by `form`.
+template <class Form>
+std::string columns(Form form) {
+  std::string out;
+  LedgerCounts{}.for_each([&](std::string_view name, std::int64_t) { out += form(name); });
+  return out;
+}
+
+std::string make_device_sql() {
+  std::size_t parameter = 2;
+  const auto names = columns([](auto name) { return fmt::format(", {}", name); });
+  const auto parameters = columns([&](auto) { return fmt::format(", ${}", ++parameter); });
+  auto changes =
+      columns([](auto name) { return fmt::format(", {0} = d.{0} + excluded.{0}", name); });
+  return fmt::format(
+      "INSERT INTO iothub.device_ledger AS d (rule, device{}) SELECT * FROM unnest($1, $2{}) "
+      "ON CONFLICT (rule, device) DO UPDATE SET {}",
+      names, parameters, changes.substr(2));
+}
+
+constexpr const char* kSequenceSql =
+    "INSERT INTO iothub.device_sequence AS s (rule, device, seen, given_up) "
+    "SELECT rule, device, seen::int8multirange, given_up "
+    "FROM unnest($1, $2, $3, $4) AS k (rule, device, seen, given_up) "
+    "ON CONFLICT (rule, device) DO UPDATE SET (seen, given_up) = (SELECT m.seen, m.given_up FROM "
+    "iothub.merge_seen(s.seen, excluded.seen, s.given_up + excluded.given_up) AS m)";
+
+}  // namespace
+
+Receipt::Receipt(std::string_view rule, const MessageId& id)
+    : message(id), rule_hash(std::hash<std::string_view>{}(rule)) {}
+
+void settle_ledger(Batch& batch) {
+  for (LedgerEntries::Rule& entry : batch.ledger.rules) {
+    entry.booked = entry.counts;
+    entry.booked_rows = entry.rows;
+  }
+  for (const TargetRows& target : batch.targets()) {
+    // What became of keyed rows is known only when they are written.
+    if (target.plan->keyed()) continue;
+    if (auto* entry = find_rule(batch.ledger, target.plan->target().rule)) {
+      entry->booked_rows.rows += static_cast<std::int64_t>(target.outcome.committed);
+    }
+  }
+  for (const auto& refused : batch.refused_messages) {
+    if (auto* entry = find_rule(batch.ledger, refused.target->rule)) {
+      --entry->booked.committed;
+      ++entry->booked.dead_lettered;
+    }
+  }
+}
+
+std::string ledger_sql(std::string_view writer, const Batch& batch) {
+  if (batch.ledger.rules.empty()) return {};
+  std::string rules;
+  std::string numbers;
+  for (const LedgerEntries::Rule& entry : batch.ledger.rules) {
+    const char* const comma = rules.empty() ? "" : ",";
+    rules += comma + quote_literal(entry.rule);
+    numbers += comma;
+    entry.booked.for_each(
+        [&](std::string_view, std::int64_t value) { numbers += std::to_string(value) + ","; });
+    numbers += fmt::format("{},{}", entry.booked_rows.rows, entry.booked_rows.duplicates);
+  }
+  return fmt::format("iothub.add_to_ledger({}, ARRAY[{}], '{{{}}}')", writer, rules, numbers);
+}
+
+void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arrays,
+                           std::vector<ParameterStatement>& out) {
+  static const std::string device_sql = make_device_sql();
+  constexpr std::size_t kSequenceColumns = 4;
+  std::size_t count_columns = 0;
+  LedgerCounts{}.for_each([&](std::string_view, std::int64_t) { ++count_columns; });
+  arrays.resize(2 + count_columns + kSequenceColumns);
+
+  // In the order of the key, so that two writers lock rows in the same order.
+  if (!entries.devices.empty()) {
+    sort_by_key(entries.devices);
+    ParameterStatement statement{device_sql, {kTextArray, kTextArray}, {}};
+    begin_array(arrays[0], kText, entries.devices.size());
+    begin_array(arrays[1], kText, entries.devices.size());
+    for (std::size_t i = 0; i < count_columns; ++i) {
+      begin_array(arrays[2 + i], kInt8, entries.devices.size());
+      statement.types.push_back(kInt8Array);
+    }
+    for (const auto& entry : entries.devices) {
+      add_element(arrays[0], entry.rule);
+      add_element(arrays[1], entry.device);
+      std::size_t column = 2;
+      entry.counts.for_each(
+          [&](std::string_view, std::int64_t value) { add_element(arrays[column++], value); });
+    }
+    for (std::size_t i = 0; i < 2 + count_columns; ++i)
+      statement.values.push_back(arrays[i].view());
+    out.push_back(std::move(statement));
+  }
+  if (!entries.sequences.empty()) {
+    sort_by_key(entries.sequences);
+    ByteBuffer* const own = arrays.data() + 2 + count_columns;
+    for (std::size_t i = 0; i < kSequenceColumns; ++i) {
+      begin_array(own[i], i == 3 ? kInt8 : kText, entries.sequences.size());
+    }
+    for (const auto& entry : entries.sequences) {
+      add_element(own[0], entry.rule);
+      add_element(own[1], entry.device);
+      add_element(own[2], entry.seen);
+      add_element(own[3], entry.given_up);
+    }
+    out.push_back({kSequenceSql,
+                   {kTextArray, kTextArray, kTextArray, kInt8Array},
+                   {own[0].view(), own[1].view(), own[2].view(), own[3].view()}});
+  }
+}
+
+}  // namespace hub::storage

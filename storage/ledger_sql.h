@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "storage/batch.h"
+#include "storage/pg_link.h"
+
+namespace hub::storage {
+
+// Sets what each rule's entry of the batch books, given the outcome of the batch's targets.
+void settle_ledger(Batch& batch);
+
+// An expression for a SELECT list that books the rules' entries; empty when there is none.
+// writer: the arguments that name it, "'hub', shard".
+[[nodiscard]] std::string ledger_sql(std::string_view writer, const Batch& batch);
+
+// Appends the statements, two at most, that book the devices' entries. `arrays` is scratch for
+// their parameters, which it must outlive. Sorts the entries.
+void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arrays,
+                           std::vector<ParameterStatement>& out);
+
+}  // namespace hub::storage
