@@ -36,12 +36,17 @@ class ActionSink {
                          std::string_view topic, std::string_view payload,
                          const MessageView& message) = 0;
 
+  // Each rule ends with one of the three calls below, once for each message.
+
   // WHERE was not true. No other call follows for this rule and message.
   virtual void filtered(const RulePlan& rule, const MessageView& message) = 0;
 
   // The rule stops here for this message. `detail` is a sentence for a person.
   virtual void failed(const RulePlan& rule, RuleFailure failure, std::string_view detail,
                       const MessageView& message) = 0;
+
+  // All actions were carried out, but for those whose condition was not true.
+  virtual void finished(const RulePlan& /*rule*/, const MessageView& /*message*/) {}
 };
 
 }  // namespace hub::rules

@@ -40,9 +40,11 @@ class RuleCompiler {
     for (const ActionSource& action : source_.actions) {
       std::visit([&](const auto& kind) { compile_action(kind); }, action);
     }
+    const std::optional<std::size_t> sequence = find_sequence();
     if (problems_.size() > before) return nullptr;
-    return std::make_unique<RulePlan>(index, source_.name, source_.description, std::move(query_),
-                                      std::move(actions_));
+    return std::make_unique<RulePlan>(RulePlan::Parts{index, source_.name, source_.description,
+                                                      std::move(query_), sequence,
+                                                      std::move(actions_)});
   }
 
  private:
@@ -66,6 +68,9 @@ class RuleCompiler {
     return bound;
   }
 
+  std::optional<std::size_t> find_sequence();
+  std::optional<std::size_t> find_output(const SourceText& name, std::string_view code);
+
   void compile_action(const DumpSource& source);
   void check_output(const sql::Output& output, const TableSchema& table, DumpAction::Parts& parts);
   void check_missing(const DumpSource& source, const TableSchema& table);
@@ -84,6 +89,40 @@ class RuleCompiler {
   bool bound_ = false;
   std::vector<Action> actions_;
 };
+
+// Which output has that name; reports its absence.
+std::optional<std::size_t> RuleCompiler::find_output(const SourceText& name,
+                                                     std::string_view code) {
+  const auto& outputs = query_->outputs;
+  const auto found = std::find_if(outputs.begin(), outputs.end(), [&](const sql::Output& output) {
+    return output.name == name.text();
+  });
+  if (found != outputs.end()) return static_cast<std::size_t>(found - outputs.begin());
+  std::vector<std::string_view> known;
+  for (const sql::Output& output : outputs) known.push_back(output.name);
+  report(name.position(0), std::string(code),
+         fmt::format("SELECT has no output {}{}", name.text(), did_you_mean(name.text(), known)));
+  return std::nullopt;
+}
+
+std::optional<std::size_t> RuleCompiler::find_sequence() {
+  if (!source_.sequence) return std::nullopt;
+  const SourceText& name = *source_.sequence;
+  const bool dumps = std::any_of(
+      source_.actions.begin(), source_.actions.end(),
+      [](const ActionSource& action) { return std::holds_alternative<DumpSource>(action); });
+  if (!dumps) {
+    report(name.position(0), "rule.sequence_without_dump",
+           "sequence needs a dump action: only what is stored is watched for gaps");
+  }
+  const auto output = find_output(name, "rule.sequence_not_output");
+  if (!output) return std::nullopt;
+  if (bound_ && !sql::may_be(query_->outputs[*output].expr->type, sql::Type::integer)) {
+    report(name.position(0), "rule.sequence_not_integer",
+           fmt::format("{} is never an integer", name.text()));
+  }
+  return output;
+}
 
 void RuleCompiler::compile_action(const DumpSource& source) {
   DumpAction::Parts parts;
@@ -145,18 +184,7 @@ void RuleCompiler::check_missing(const DumpSource& source, const TableSchema& ta
 
 void RuleCompiler::check_key(const DumpSource& source, DumpAction::Parts& parts) {
   for (const SourceText& column : source.key) {
-    const bool given =
-        std::any_of(query_->outputs.begin(), query_->outputs.end(),
-                    [&](const sql::Output& output) { return output.name == column.text(); });
-    if (given) {
-      parts.key.push_back(column.text());
-      continue;
-    }
-    std::vector<std::string_view> known;
-    for (const sql::Output& output : query_->outputs) known.push_back(output.name);
-    report(column.position(0), "dump.key_not_output",
-           fmt::format("SELECT has no output {}{}", column.text(),
-                       did_you_mean(column.text(), known)));
+    if (find_output(column, "dump.key_not_output")) parts.key.push_back(column.text());
   }
 }
 

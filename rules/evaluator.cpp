@@ -69,6 +69,7 @@ bool Evaluator::Impl::run(const MessageView& message, const RulePlan& plan, Acti
         action);
     if (!done) return false;
   }
+  sink.finished(plan, message);
   return true;
 }
 

@@ -149,7 +149,7 @@ class Reader {
 };
 
 void Reader::rule(const toml::table& table) {
-  check_keys(table, {"name", "description", "enabled", "sql", "action"});
+  check_keys(table, {"name", "description", "enabled", "sql", "sequence", "action"});
   RuleSource rule;
   rule.file = file_;
   rule.position = place_of(table);
@@ -158,6 +158,7 @@ void Reader::rule(const toml::table& table) {
   rule.enabled = boolean(table, "enabled", true);
   const std::optional<SourceText> sql = required(table, "sql", "a rule");
   if (sql) rule.sql = *sql;
+  rule.sequence = text(table, "sequence");
   if (const toml::node* actions = table.get("action")) {
     for (const toml::table* each : tables(*actions, "rule.action")) action(*each, rule);
   } else {

@@ -60,7 +60,8 @@ struct RuleSource {
   std::string description;
   bool enabled = true;
   SourceText sql;
-  std::vector<ActionSource> actions;  // in the file's order
+  std::optional<SourceText> sequence;  // the output that numbers a device's messages
+  std::vector<ActionSource> actions;   // in the file's order
 };
 
 struct RuleFiles {

@@ -97,26 +97,31 @@ using Action = std::variant<DumpAction, RepublishAction>;
 // One rule, compiled: names resolved, types checked. Immutable; any thread may use it.
 class RulePlan {
  public:
-  RulePlan(std::size_t index, std::string name, std::string description,
-           std::unique_ptr<const sql::BoundQuery> query, std::vector<Action> actions);
+  struct Parts {
+    std::size_t index = 0;
+    std::string name;
+    std::string description;
+    std::unique_ptr<const sql::BoundQuery> query;
+    std::optional<std::size_t> sequence;
+    std::vector<Action> actions;
+  };
+  explicit RulePlan(Parts parts);
   ~RulePlan();
   RulePlan(const RulePlan&) = delete;
   RulePlan& operator=(const RulePlan&) = delete;
 
   // Counts the rules of a rule set from 0: sinks keep a rule's counters in a vector.
-  [[nodiscard]] std::size_t index() const { return index_; }
-  [[nodiscard]] const std::string& name() const { return name_; }
-  [[nodiscard]] const std::string& description() const { return description_; }
+  [[nodiscard]] std::size_t index() const { return parts_.index; }
+  [[nodiscard]] const std::string& name() const { return parts_.name; }
+  [[nodiscard]] const std::string& description() const { return parts_.description; }
   [[nodiscard]] const std::vector<std::string>& filters() const;
-  [[nodiscard]] const std::vector<Action>& actions() const { return actions_; }
-  [[nodiscard]] const sql::BoundQuery& query() const { return *query_; }
+  // Which of a row's values is the number that the device gave its message, if the rule says so.
+  [[nodiscard]] std::optional<std::size_t> sequence() const { return parts_.sequence; }
+  [[nodiscard]] const std::vector<Action>& actions() const { return parts_.actions; }
+  [[nodiscard]] const sql::BoundQuery& query() const { return *parts_.query; }
 
  private:
-  std::size_t index_;
-  std::string name_;
-  std::string description_;
-  std::unique_ptr<const sql::BoundQuery> query_;
-  std::vector<Action> actions_;
+  Parts parts_;
 };
 
 }  // namespace hub::rules

@@ -8,17 +8,11 @@
 
 namespace hub::rules {
 
-RulePlan::RulePlan(std::size_t index, std::string name, std::string description,
-                   std::unique_ptr<const sql::BoundQuery> query, std::vector<Action> actions)
-    : index_(index),
-      name_(std::move(name)),
-      description_(std::move(description)),
-      query_(std::move(query)),
-      actions_(std::move(actions)) {}
+RulePlan::RulePlan(Parts parts) : parts_(std::move(parts)) {}
 
 RulePlan::~RulePlan() = default;
 
-const std::vector<std::string>& RulePlan::filters() const { return query_->filters; }
+const std::vector<std::string>& RulePlan::filters() const { return parts_.query->filters; }
 
 RuleSet::RuleSet(std::vector<std::unique_ptr<const RulePlan>> plans,
                  std::unique_ptr<const PayloadPaths> paths)

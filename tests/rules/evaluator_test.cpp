@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <tuple>
 
 #include "rules/rule_file.h"
 #include "tests/rules/fakes.h"
@@ -44,6 +45,8 @@ class NoSink final : public ActionSink {
   std::size_t rows = 0;
   std::size_t sent = 0;
   std::size_t failures = 0;
+  std::size_t filters = 0;
+  std::size_t finishes = 0;
   void dump(const RulePlan&, const DumpAction&, std::span<const Value>,
             const MessageView&) override {
     ++rows;
@@ -52,10 +55,11 @@ class NoSink final : public ActionSink {
                  const MessageView&) override {
     ++sent;
   }
-  void filtered(const RulePlan&, const MessageView&) override {}
+  void filtered(const RulePlan&, const MessageView&) override { ++filters; }
   void failed(const RulePlan&, RuleFailure, std::string_view, const MessageView&) override {
     ++failures;
   }
+  void finished(const RulePlan&, const MessageView&) override { ++finishes; }
 };
 
 TEST(Evaluator, AllocatesNothingInTheSteadyState) {
@@ -183,6 +187,38 @@ table = "climate"
   EXPECT_EQ(rules->match("b").front()->name(), "a");
   EXPECT_EQ(rules->match("c").size(), 1u);
   EXPECT_EQ(rules->match("c").front()->index(), 1u);
+}
+
+TEST(Evaluator, SaysOfEachRuleOnceHowItEnded) {
+  const auto rules = compile(R"(
+    [[rule]]
+    name = "r"
+    sql = 'SELECT clientid AS device, payload.x AS t, payload.x + 1 AS h FROM "#" WHERE payload.x <> 0'
+    sequence = "t"
+    [[rule.action]]
+    type = "dump"
+    table = "climate"
+    [[rule.action]]
+    type = "republish"
+    topic = "out"
+    when = "t = 2"
+  )");
+  EXPECT_EQ(rules->plan(0).sequence(), 1u);
+  Evaluator evaluator(rules);
+  for (const auto& [payload, filtered, failed, finished] :
+       std::vector<std::tuple<std::string, bool, bool, bool>>{
+           {"{\"x\": 0}", true, false, false},
+           {"{\"x\": 1}", false, false, true},
+           {"{\"x\": 2}", false, false, true},
+           {"{\"x\": \"a\"}", false, true, false},
+           {"{", false, true, false}}) {
+    NoSink sink;
+    const TestMessage message("t", payload);
+    evaluator.run(message.view, rules->match("t"), sink);
+    EXPECT_EQ(sink.failures, failed ? 1u : 0u) << payload;
+    EXPECT_EQ(sink.finishes, finished ? 1u : 0u) << payload;
+    EXPECT_EQ(sink.filters, filtered ? 1u : 0u) << payload;
+  }
 }
 
 }  // namespace
