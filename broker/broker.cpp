@@ -90,6 +90,14 @@ bool Broker::stop(std::chrono::milliseconds grace) {
   return complete;
 }
 
+void Broker::publish_own(std::vector<std::pair<std::string, std::string>> messages) {
+  // On the shard that keeps the retained messages.
+  Worker* const keeper = workers_.front().get();
+  boost::asio::post(keeper->io, [keeper, messages = std::move(messages)] {
+    keeper->shard->publish_own(messages);
+  });
+}
+
 Broker::Totals Broker::totals() const {
   Totals totals;
   for (const auto& worker : workers_) {

@@ -43,12 +43,16 @@ class Broker {
   // True when nothing was left undone.
   bool stop(std::chrono::milliseconds grace);
 
+  // Publishes messages of the hub's own, at QoS 0 and retained: topic and payload of each. Any
+  // thread that is none of the shards'; returns at once.
+  void publish_own(std::vector<std::pair<std::string, std::string>> messages);
+
   struct Totals {
     Counters counters;
     std::size_t connections = 0;
     std::size_t sessions = 0;
   };
-  // Asks every shard, and waits for the answers.
+  // Asks every shard, and waits for the answers. Any thread that is none of the shards'.
   [[nodiscard]] Totals totals() const;
 
  private:

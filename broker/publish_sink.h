@@ -45,6 +45,9 @@ class PublishSink {
   // Once per turn of the shard's loop.
   virtual void end_of_turn() = 0;
 
+  // No client is read any more: what would wait for a later turn is to become durable now.
+  virtual void prepare_stop() {}
+
   // True while connections that publish at QoS 1 and 2 are not to be read.
   [[nodiscard]] virtual bool congested() const noexcept = 0;
 

@@ -171,6 +171,7 @@ void Shard::stop(std::chrono::milliseconds grace, std::function<void(bool)> stop
   assert_home();
   stopping_ = true;
   stopped_ = std::move(stopped);
+  sink_->prepare_stop();
   begin_turn();
   stop_by_ = now_ + grace;
   deadlines_.add(now_, Deadlines::Kind::stop, 0);

@@ -79,6 +79,9 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   [[nodiscard]] std::size_t connection_count() const noexcept { return connections_.size(); }
   [[nodiscard]] std::size_t session_count() const noexcept { return sessions_.size(); }
 
+  // Messages of the hub's own, retained: topic and payload of each.
+  void publish_own(const std::vector<std::pair<std::string, std::string>>& messages);
+
   // From other shards.
   void adopt(HandOver hand_over);
   void receive(std::vector<RemoteMessage> burst);

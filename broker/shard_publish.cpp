@@ -182,6 +182,22 @@ void Shard::route_own(const MessageView& view, std::string_view properties,
   route(message, topics_.find(view.topic), 0);
 }
 
+void Shard::publish_own(const std::vector<std::pair<std::string, std::string>>& messages) {
+  assert_home();
+  begin_turn();
+  for (const auto& [topic, payload] : messages) {
+    MessageView view;
+    view.id = next_message_id();
+    view.received_at = wall_now_;
+    view.topic = topic;
+    view.payload = payload;
+    view.retain = true;
+    const MessageRef padded = Message::make(view);
+    route_own(padded->view(), {}, std::nullopt);
+  }
+  finish_turn();
+}
+
 void Shard::handle_pubrel(Connection::Handle handle, Connection& connection,
                           const mqtt::AckView& ack) {
   Session& session = *sessions_.find(connection.session);
