@@ -85,9 +85,10 @@ TargetPlan::TargetPlan(RowTargetPtr target)
   check_sql_ = fmt::format("iothub.check_columns({}, {}, {})", table,
                            quoted(target_->columns, [](const Column& c) { return c.name; }),
                            quoted(target_->columns, [](const Column& c) { return c.type_name; }));
-  if (!keyed()) return;
-  check_sql_ += fmt::format(", iothub.check_key({}, {})", table,
-                            quoted(target_->key, [](const std::string& n) { return n; }));
+  if (keyed()) {
+    check_sql_ += fmt::format(", iothub.check_key({}, {})", table,
+                              quoted(target_->key, [](const std::string& n) { return n; }));
+  }
   insert_sql_ = make_insert_sql();
   for (const Column& column : target_->columns) {
     array_types_.push_back(numbers_of(column.type).array);
@@ -122,6 +123,10 @@ std::string TargetPlan::make_insert_sql() const {
   const std::string source =
       fmt::format("unnest({}) WITH ORDINALITY AS r ({}, {})", parameters, names, kOrdinal);
 
+  if (!keyed()) {
+    return fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} ORDER BY {}", table_, names, names,
+                       source, kOrdinal);
+  }
   // In the order of the key, so that two writers lock rows in the same order.
   if (target_->on_conflict == OnConflict::ignore || others.empty()) {
     return fmt::format(
