@@ -27,6 +27,8 @@ constexpr const char* kExamples =
     "  iothub check --rules rules/                 is all well? every problem with its place\n"
     "  psql \"$(iothub db url)\"                     look into the hub's own database\n"
     "  iothub db script | psql postgresql://…      prepare a database as its administrator\n"
+    "  iothub ledger                               what became of every message, by rule\n"
+    "  iothub deadletter replay --rule climate     store what failed, by the rules as they are\n"
     "\n"
     "Exit status: 0 all well, 1 a problem was found or the hub failed, 2 a mistake in the call.\n";
 
@@ -41,6 +43,8 @@ struct Parsed {
   Command command = Command::serve;
   std::string file;
   std::vector<std::pair<std::string, std::string>> flags;
+  LedgerArguments ledger;
+  DeadLetterArguments dead_letters;
 };
 
 std::string group_of(const ConfigOption& option) {
@@ -84,6 +88,94 @@ void add_database_options(CLI::App& app, Parsed& parsed) {
   for (const auto* key : {"database", "data_dir", "log_level"}) {
     add_option(app, *find_config_option(key), parsed);
   }
+}
+
+CLI::Option* add_text(CLI::App& app, const char* flag, const char* type, const char* help,
+                      std::optional<std::string>& target) {
+  return app
+      .add_option_function<std::string>(
+          flag, [&target](const std::string& value) { target = value; }, help)
+      ->type_name(type);
+}
+
+void add_ledger_command(CLI::App& app, Parsed& parsed) {
+  auto* ledger = app.add_subcommand(
+      "ledger", "show what became of every message; fails and names the rule if a sum is off");
+  auto& arguments = parsed.ledger;
+  add_text(*ledger, "--rule", "NAME", "only this rule", arguments.rule);
+  add_text(*ledger, "--device", "ID", "of this device (client id)", arguments.device);
+  ledger->add_flag("--devices", arguments.devices, "of each device");
+  ledger->add_flag("--gaps", arguments.gaps,
+                   "the sequence numbers that never arrived, of rules that name a sequence");
+  ledger->add_flag("--json", arguments.json, "as JSON");
+  add_database_options(*ledger, parsed);
+  ledger->callback([&parsed] { parsed.command = Command::ledger; });
+  ledger->footer(
+      "received = committed + filtered + dead_lettered + nothing_to_store + shed_storage_full\n"
+      "+ pending, in messages; rows and duplicates count rows. What is pending only a running\n"
+      "hub knows: it is asked through --data-dir. Devices are booked every five seconds.\n"
+      "docs/ledger.md has the definitions.\n");
+}
+
+void add_dead_letter_filter(CLI::App& app, DeadLetterArguments& arguments) {
+  add_text(app, "--rule", "NAME", "only of this rule", arguments.rule);
+  add_text(app, "--reason", "REASON", "only with this reason", arguments.reason);
+  add_text(app, "--client", "ID", "only of this client", arguments.client);
+  add_text(app, "--since", "TIME", "received at or after, as '2026-01-31 12:00' or '-2 hours'",
+           arguments.since);
+  add_text(app, "--until", "TIME", "received before", arguments.until);
+  app.add_option_function<std::uint64_t>(
+         "--limit", [&arguments](std::uint64_t value) { arguments.limit = value; },
+         "so many at most, the oldest first")
+      ->type_name("N");
+}
+
+void add_dead_letter_command(CLI::App& app, Parsed& parsed) {
+  auto* group = app.add_subcommand("deadletter", "messages that a rule could not store");
+  group->require_subcommand(1);
+  auto& arguments = parsed.dead_letters;
+  const auto add = [&](const char* name, Command command, const char* help) {
+    auto* sub = group->add_subcommand(name, help);
+    sub->callback([&parsed, command] { parsed.command = command; });
+    sub->add_flag("--json", arguments.json, "as JSON, one object per line");
+    return sub;
+  };
+  const auto add_ids = [&](CLI::App& sub) {
+    return sub.add_option("id", arguments.ids, "numbers of dead letters")->type_name("ID");
+  };
+
+  auto* list = add("list", Command::deadletter_list, "one line for each");
+  add_dead_letter_filter(*list, arguments);
+  add_database_options(*list, parsed);
+
+  auto* show = add("show", Command::deadletter_show, "all that is known of some, with the payload");
+  add_ids(*show)->required();
+  add_database_options(*show, parsed);
+
+  auto* replay = add("replay", Command::deadletter_replay,
+                     "run them through the rules as they are now and store their rows");
+  add_ids(*replay);
+  add_dead_letter_filter(*replay, arguments);
+  add_database_options(*replay, parsed);
+  add_option(*replay, *find_config_option("rules"), parsed);
+
+  auto* drop = add("drop", Command::deadletter_drop, "delete them for ever");
+  add_ids(*drop);
+  add_dead_letter_filter(*drop, arguments);
+  drop->add_flag("--all", arguments.all, "needed when neither numbers nor a filter are given");
+  add_database_options(*drop, parsed);
+
+  group->footer(
+      "Works while the hub runs. replay deletes a dead letter in the transaction that writes its\n"
+      "rows, so each is stored once; one that fails again stays, with the new reason. Give it the\n"
+      "same --rules as the hub. docs/dead-letters.md explains the reasons.\n");
+}
+
+void add_metrics_command(CLI::App& app, Parsed& parsed) {
+  auto* metrics = app.add_subcommand(
+      "metrics", "print the counters of the hub that runs on --data-dir, as Prometheus reads them");
+  add_database_options(*metrics, parsed);
+  metrics->callback([&parsed] { parsed.command = Command::metrics; });
 }
 
 void add_database_command(CLI::App& app, Parsed& parsed) {
@@ -131,6 +223,9 @@ std::variant<CommandLine, int> parse_command_line(int count, const char* const* 
   add_all_options(*check, parsed);
 
   add_database_command(app, parsed);
+  add_ledger_command(app, parsed);
+  add_dead_letter_command(app, parsed);
+  add_metrics_command(app, parsed);
 
   try {
     app.parse(count, const_cast<char**>(arguments));
@@ -142,6 +237,8 @@ std::variant<CommandLine, int> parse_command_line(int count, const char* const* 
   CommandLine line;
   line.command = parsed.command;
   line.sources.flags = std::move(parsed.flags);
+  line.ledger = std::move(parsed.ledger);
+  line.dead_letters = std::move(parsed.dead_letters);
   line.sources.environment = process_environment();
   if (!parsed.file.empty()) {
     line.sources.file = parsed.file;

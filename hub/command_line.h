@@ -4,16 +4,54 @@
 #include <ostream>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "hub/config.h"
 
 namespace hub {
 
-enum class Command : std::uint8_t { serve, check, db_init, db_status, db_script, db_url };
+enum class Command : std::uint8_t {
+  serve,
+  check,
+  db_init,
+  db_status,
+  db_script,
+  db_url,
+  ledger,
+  deadletter_list,
+  deadletter_show,
+  deadletter_replay,
+  deadletter_drop,
+  metrics,
+};
+
+// Of `iothub ledger`.
+struct LedgerArguments {
+  std::optional<std::string> rule;
+  std::optional<std::string> device;
+  bool devices = false;
+  bool gaps = false;
+  bool json = false;
+};
+
+// Of `iothub deadletter …`: which dead letters, and how they are shown.
+struct DeadLetterArguments {
+  std::vector<std::int64_t> ids;
+  std::optional<std::string> rule;
+  std::optional<std::string> reason;
+  std::optional<std::string> client;
+  std::optional<std::string> since;  // as PostgreSQL reads a timestamptz
+  std::optional<std::string> until;
+  std::optional<std::uint64_t> limit;
+  bool all = false;
+  bool json = false;
+};
 
 struct CommandLine {
   Command command = Command::serve;
   ConfigSources sources;  // the flags, the file that a flag or the environment names, and the rest
+  LedgerArguments ledger;
+  DeadLetterArguments dead_letters;
 };
 
 // Exit statuses of the program.

@@ -41,7 +41,12 @@ struct Config {
     std::uint64_t max_retained_bytes = 256 << 20;
     std::chrono::seconds session_expiry_max{std::chrono::days(7)};
     std::chrono::seconds connect_timeout{10};
+    std::chrono::seconds sys_interval{10};  // 0: no $SYS topics
   } mqtt;
+
+  struct Metrics {
+    std::uint16_t port = 0;  // 0: none
+  } metrics;
 
   struct Storage {
     std::uint64_t batch_rows = 20'000;

@@ -243,6 +243,17 @@ void add_mqtt(std::vector<ConfigOption>& options) {
   options.push_back(
       duration("mqtt.connect_timeout", "time from a connection's start to its CONNECT",
                std::chrono::seconds(1), std::chrono::hours(1), HUB_MEMBER(mqtt.connect_timeout)));
+  options.push_back(duration(
+      "mqtt.sys_interval", "time between two looks at what the topics below $SYS say; 0 is never",
+      std::chrono::seconds(0), std::chrono::hours(1), HUB_MEMBER(mqtt.sys_interval)));
+}
+
+void add_metrics(std::vector<ConfigOption>& options) {
+  options.push_back(
+      number("metrics.port",
+             "TCP port of loopback for HTTP GET of /metrics (Prometheus) and /health; "
+             "0 is none",
+             0, 65'535, HUB_MEMBER(metrics.port)));
 }
 
 void add_storage(std::vector<ConfigOption>& options) {
@@ -290,6 +301,7 @@ const std::vector<ConfigOption>& config_options() {
     std::vector<ConfigOption> out;
     add_general(out);
     add_mqtt(out);
+    add_metrics(out);
     add_storage(out);
     return out;
   }();

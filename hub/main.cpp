@@ -7,7 +7,10 @@
 #include "hub/command_line.h"
 #include "hub/config.h"
 #include "hub/database_commands.h"
+#include "hub/dead_letter_command.h"
+#include "hub/ledger_command.h"
 #include "hub/manage.h"
+#include "hub/metrics.h"
 #include "hub/serve.h"
 
 namespace {
@@ -31,6 +34,16 @@ int run(const hub::CommandLine& line) {
     case hub::Command::db_script:
     case hub::Command::db_url:
       return hub::run_database_command(line.command, loaded.config, std::cout);
+    case hub::Command::ledger:
+      return hub::run_ledger_command(line.ledger, loaded.config, std::cout);
+    case hub::Command::deadletter_list:
+    case hub::Command::deadletter_show:
+    case hub::Command::deadletter_replay:
+    case hub::Command::deadletter_drop:
+      return hub::run_dead_letter_command(line.command, line.dead_letters, loaded.config,
+                                          std::cout);
+    case hub::Command::metrics:
+      return hub::run_metrics_command(loaded.config, std::cout);
   }
   return hub::kUsageError;
 }

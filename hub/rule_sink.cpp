@@ -1,44 +1,49 @@
 #include "hub/rule_sink.h"
 
+#include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
+#include <variant>
 
 #include "base/log.h"
+#include "hub/action_names.h"
+#include "hub/failure_names.h"
 
 namespace hub {
 namespace {
-
-std::string_view name(rules::RuleFailure failure) {
-  switch (failure) {
-    case rules::RuleFailure::payload_not_json:
-      return "payload_not_json";
-    case rules::RuleFailure::evaluation_failed:
-      return "evaluation_failed";
-    case rules::RuleFailure::value_unfit:
-      return "value_unfit";
-    case rules::RuleFailure::template_failed:
-      return "template_failed";
-  }
-  return "unknown";
-}
 
 storage::OnConflict on_conflict(rules::OnConflict wanted) {
   return wanted == rules::OnConflict::update ? storage::OnConflict::update
                                              : storage::OnConflict::ignore;
 }
 
+// How long the ledger's devices wait to be booked.
+constexpr std::chrono::seconds kBookingInterval{5};
+
 log::Throttle rule_trouble;
+
+// Which of the rule's actions that is.
+std::size_t number_of(const rules::RulePlan& rule, const void* action) {
+  const auto found =
+      std::find_if(rule.actions().begin(), rule.actions().end(), [action](const auto& candidate) {
+        return std::visit([](const auto& kind) -> const void* { return &kind; }, candidate) ==
+               action;
+      });
+  return static_cast<std::size_t>(found - rule.actions().begin());
+}
 
 }  // namespace
 
 RowTargets make_row_targets(const rules::RuleSet& rules) {
   RowTargets targets(rules.dump_actions().size());
   for (std::size_t i = 0; i < rules.size(); ++i) {
-    for (const rules::Action& action : rules.plan(i).actions()) {
-      const auto* dump = std::get_if<rules::DumpAction>(&action);
+    const std::vector<std::string> names = action_names(rules.plan(i));
+    for (std::size_t j = 0; j < names.size(); ++j) {
+      const auto* dump = std::get_if<rules::DumpAction>(&rules.plan(i).actions()[j]);
       if (dump == nullptr) continue;
       storage::RowTarget target;
       target.rule = rules.plan(i).name();
-      target.action = dump->name();
+      target.action = names[j];
       target.schema = dump->table().schema;
       target.table = dump->table().name;
       target.columns = dump->columns();
@@ -53,12 +58,18 @@ RowTargets make_row_targets(const rules::RuleSet& rules) {
 RuleSink::RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::RuleSet> rules,
                    std::shared_ptr<const RowTargets> targets, storage::Connector& connector,
                    storage::PgWriterOptions writer_options, broker::SinkListener& listener)
-    : rules_(std::move(rules)),
+    : io_(io),
+      rules_(std::move(rules)),
       targets_(std::move(targets)),
       evaluator_(rules_),
       listener_(listener),
-      counters_(rules_->size()),
-      writer_(io, connector, std::move(writer_options), *this) {}
+      ledger_(*rules_),
+      writer_(io, connector, std::move(writer_options), *this),
+      booking_timer_(io) {
+  for (std::size_t i = 0; i < rules_->size(); ++i) {
+    action_names_.push_back(action_names(rules_->plan(i)));
+  }
+}
 
 RuleSink::Route RuleSink::route(std::string_view topic) {
   Plans plans = rules_->match(topic);
@@ -70,9 +81,10 @@ RuleSink::Route RuleSink::route(std::string_view topic) {
 
 bool RuleSink::take(Route route, const MessageView& message, broker::Publisher& publisher) {
   const Plans& plans = *static_cast<const Plans*>(route);
-  for (const rules::RulePlan* plan : plans) counters_[plan->index()].received.add();
+  ledger_.begin_message(message.client_id);
+  for (const rules::RulePlan* plan : plans) ledger_.received(*plan);
   if (message.qos == Qos::at_most_once && writer_.congested()) {
-    for (const rules::RulePlan* plan : plans) counters_[plan->index()].shed.add();
+    for (const rules::RulePlan* plan : plans) ledger_.ended(*plan, Ending::shed_storage_full);
     return false;
   }
   publisher_ = &publisher;
@@ -84,40 +96,64 @@ bool RuleSink::take(Route route, const MessageView& message, broker::Publisher& 
 
 void RuleSink::dump(const rules::RulePlan& rule, const rules::DumpAction& action,
                     std::span<const Value> values, const MessageView& message) {
-  const auto problem = writer_.append((*targets_)[action.index()], values, message);
+  const storage::RowTargetPtr& target = (*targets_)[action.index()];
+  run_.action = &action;
+  if (const auto sequence = rule.sequence()) {
+    const Value& number = values[*sequence];
+    if (number.kind() == Value::Kind::integer) ledger_.seen(rule, number.as_integer());
+  }
+  const auto problem = writer_.append(target, values, message);
   if (problem) {
-    dead_letter(rule, action.name(), rules::RuleFailure::value_unfit, *problem, message);
+    dead_letter(rule, target->action, rules::RuleFailure::value_unfit, *problem, message);
     return;
   }
   to_commit_ = true;
-  counters_[rule.index()].rows.add();
+  run_.row = true;
 }
 
-void RuleSink::republish(const rules::RulePlan& rule, const rules::RepublishAction& action,
+void RuleSink::republish(const rules::RulePlan&, const rules::RepublishAction& action,
                          std::string_view topic, std::string_view payload,
                          const MessageView& message) {
-  counters_[rule.index()].republished.add();
+  ++republished_;
+  run_.action = &action;
   publisher_->publish(topic, payload, action.qos(message), action.retain());
 }
 
 void RuleSink::filtered(const rules::RulePlan& rule, const MessageView&) {
-  counters_[rule.index()].filtered.add();
+  end(rule, Ending::filtered);
+}
+
+void RuleSink::finished(const rules::RulePlan& rule, const MessageView&) {
+  end(rule, run_.dead_letter ? Ending::dead_lettered
+            : run_.row       ? Ending::stored
+                             : Ending::nothing_to_store);
+}
+
+void RuleSink::end(const rules::RulePlan& rule, Ending ending) {
+  ledger_.ended(rule, ending);
+  run_ = {};
 }
 
 void RuleSink::failed(const rules::RulePlan& rule, rules::RuleFailure failure,
                       std::string_view detail, const MessageView& message) {
-  dead_letter(rule, "", failure, detail, message);
+  // What is done already is not to be done again when the dead letter is replayed.
+  std::string action;
+  if (run_.action != nullptr) {
+    action = "after " + action_names_[rule.index()][number_of(rule, run_.action)];
+  }
+  dead_letter(rule, action, failure, detail, message);
+  end(rule, Ending::dead_lettered);
 }
 
 void RuleSink::dead_letter(const rules::RulePlan& rule, std::string_view action,
                            rules::RuleFailure failure, std::string_view detail,
                            const MessageView& message) {
-  counters_[rule.index()].failed.add();
   to_commit_ = true;
+  run_.dead_letter = true;
   log::line(rule_trouble, log::Level::warning,
             "rule \"{}\": a message of client \"{}\" on {} is a dead letter: {}: {}", rule.name(),
-            message.client_id, message.topic, name(failure), detail);
-  writer_.append_dead_letter(rule.name(), action, name(failure), detail, message);
+            message.client_id, message.topic, name_of(failure), detail);
+  writer_.append_dead_letter(rule.name(), action, name_of(failure), detail, message);
 }
 
 void RuleSink::acknowledge_after_commit(AckToken token) { writer_.acknowledge_after_commit(token); }
@@ -125,11 +161,65 @@ void RuleSink::session_state_changed() { writer_.session_state_changed(); }
 void RuleSink::save_session_state(std::string_view client_id, std::string_view state) {
   writer_.save_session_state(client_id, state);
 }
-void RuleSink::end_of_turn() { writer_.end_of_turn(); }
-bool RuleSink::congested() const noexcept { return writer_.congested(); }
-bool RuleSink::idle() const noexcept { return writer_.idle(); }
 
-void RuleSink::on_batch_closing() { listener_.on_batch_closing(); }
+void RuleSink::end_of_turn() {
+  if (ledger_.dirty()) {
+    if (stopping_ || ledger_.many_dirty()) {
+      begin_booking();
+    } else if (!booking_due_) {
+      booking_due_ = true;
+      booking_timer_.expires_after(kBookingInterval);
+      booking_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;
+        booking_due_ = false;
+        begin_booking();
+        writer_.end_of_turn();
+      });
+    }
+  }
+  writer_.end_of_turn();
+}
+
+// Nothing comes after this that could wait for the timer.
+void RuleSink::prepare_stop() { stopping_ = true; }
+
+void RuleSink::begin_booking() {
+  ledger_.begin_booking();
+  writer_.ledger_changed();
+}
+
+bool RuleSink::congested() const noexcept { return writer_.congested(); }
+bool RuleSink::idle() const noexcept { return writer_.idle() && !(stopping_ && ledger_.dirty()); }
+
+void RuleSink::on_batch_closing() {
+  listener_.on_batch_closing();
+  ledger_.book(writer_);
+  if (ledger_.booked_up()) return;
+  // The rest goes with the batches that follow this one.
+  boost::asio::post(io_, [this] {
+    writer_.ledger_changed();
+    writer_.end_of_turn();
+  });
+}
+
+void RuleSink::on_rows(const storage::RowTarget& target, const storage::RowOutcome& outcome) {
+  ledger_.on_rows(target, outcome);
+}
+
+void RuleSink::on_booked(std::string_view rule, const storage::LedgerCounts& counts) {
+  ledger_.on_booked(rule, counts);
+}
+
+void RuleSink::on_refused(const storage::RowTarget& target, const MessageView& message) {
+  ledger_.on_refused(target, message);
+}
+
+RuleSink::Report RuleSink::report() const {
+  assert_home();
+  return {writer_.last_booked(), ledger_.accounts(),  republished_,
+          writer_.held_bytes(),  writer_.congested(), database_away_};
+}
+
 void RuleSink::on_committed(std::span<const AckToken> tokens) { listener_.on_committed(tokens); }
 
 void RuleSink::on_target_fault(const storage::RowTarget& target,
@@ -146,10 +236,14 @@ void RuleSink::on_target_usable(const storage::RowTarget& target) {
 }
 
 void RuleSink::on_database_unavailable(const storage::DatabaseFault& fault) {
+  database_away_ = true;
   log::error("the database is away, acknowledgements wait for it: {}{}{}", fault.message,
              fault.sqlstate.empty() ? "" : " SQLSTATE ", fault.sqlstate);
 }
 
-void RuleSink::on_database_available() { log::info("the database is back"); }
+void RuleSink::on_database_available() {
+  database_away_ = false;
+  log::info("the database is back");
+}
 
 }  // namespace hub

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <span>
@@ -10,7 +12,7 @@
 
 #include "base/shard.h"
 #include "broker/publish_sink.h"
-#include "hub/rule_counters.h"
+#include "hub/shard_ledger.h"
 #include "rules/action_sink.h"
 #include "rules/evaluator.h"
 #include "rules/rule_set.h"
@@ -26,6 +28,7 @@ using RowTargets = std::vector<storage::RowTargetPtr>;
 
 // Where broker, rules and storage meet on a shard: runs the rules on what the broker accepts, and
 // gives the rows to the shard's writer.
+// Keeps the shard's part of the ledger on the way.
 class RuleSink final : public ShardOwned,
                        public broker::PublishSink,
                        private rules::ActionSink,
@@ -44,19 +47,32 @@ class RuleSink final : public ShardOwned,
   void session_state_changed() override;
   void save_session_state(std::string_view client_id, std::string_view state) override;
   void end_of_turn() override;
+  void prepare_stop() override;
   [[nodiscard]] bool congested() const noexcept override;
   [[nodiscard]] bool idle() const noexcept override;
 
-  // By RulePlan::index(). Written by the shard, read on any thread.
-  [[nodiscard]] const std::vector<RuleCounters>& rule_counters() const noexcept {
-    return counters_;
-  }
+  struct Report {
+    std::uint64_t last_batch = 0;  // the last one that the accounts know as booked
+    std::vector<ShardLedger::RuleAccount> rules;
+    std::uint64_t republished = 0;
+    std::size_t held_bytes = 0;
+    bool congested = false;
+    bool database_away = false;
+  };
+  [[nodiscard]] Report report() const;
+  // To be read on any thread.
   [[nodiscard]] const storage::WriterCounters& writer_counters() const noexcept {
     return writer_.counters();
   }
 
  private:
   using Plans = std::vector<const rules::RulePlan*>;
+  // What a rule did so far with the message that take() has.
+  struct Run {
+    bool row = false;
+    bool dead_letter = false;
+    const void* action = nullptr;  // the last one that acted
+  };
 
   // rules::ActionSink, while take() runs the rules
   void dump(const rules::RulePlan& rule, const rules::DumpAction& action,
@@ -67,10 +83,14 @@ class RuleSink final : public ShardOwned,
   void filtered(const rules::RulePlan& rule, const MessageView& message) override;
   void failed(const rules::RulePlan& rule, rules::RuleFailure failure, std::string_view detail,
               const MessageView& message) override;
+  void finished(const rules::RulePlan& rule, const MessageView& message) override;
 
   // storage::CommitListener
   void on_batch_closing() override;
   void on_committed(std::span<const AckToken> tokens) override;
+  void on_rows(const storage::RowTarget& target, const storage::RowOutcome& outcome) override;
+  void on_booked(std::string_view rule, const storage::LedgerCounts& counts) override;
+  void on_refused(const storage::RowTarget& target, const MessageView& message) override;
   void on_target_fault(const storage::RowTarget& target,
                        const storage::DatabaseFault& fault) override;
   void on_target_usable(const storage::RowTarget& target) override;
@@ -79,18 +99,29 @@ class RuleSink final : public ShardOwned,
 
   void dead_letter(const rules::RulePlan& rule, std::string_view action, rules::RuleFailure failure,
                    std::string_view detail, const MessageView& message);
+  // The rule's last word on the message.
+  void end(const rules::RulePlan& rule, Ending ending);
+  void begin_booking();
 
+  boost::asio::io_context& io_;
   std::shared_ptr<const rules::RuleSet> rules_;
   std::shared_ptr<const RowTargets> targets_;
   rules::Evaluator evaluator_;
   broker::SinkListener& listener_;
-  std::vector<RuleCounters> counters_;
+  ShardLedger ledger_;
+  std::vector<std::vector<std::string>> action_names_;  // by RulePlan::index()
   // The sets of rules that topics were found to match: few, however many topics there are.
   std::map<Plans, std::unique_ptr<const Plans>> routes_;
   storage::PgBatchWriter writer_;
+  boost::asio::steady_timer booking_timer_;
+  bool booking_due_ = false;  // the timer runs
+  bool stopping_ = false;
+  bool database_away_ = false;
+  std::uint64_t republished_ = 0;
 
   broker::Publisher* publisher_ = nullptr;  // while take() runs
   bool to_commit_ = false;                  // of the message that take() has
+  Run run_;
 };
 
 }  // namespace hub

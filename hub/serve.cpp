@@ -16,10 +16,16 @@
 #include "base/log.h"
 #include "broker/broker.h"
 #include "hub/config.h"
+#include "hub/control_socket.h"
 #include "hub/hub_database.h"
+#include "hub/hub_status.h"
+#include "hub/ledger_report.h"
+#include "hub/metrics.h"
+#include "hub/metrics_server.h"
 #include "hub/rule_loading.h"
 #include "hub/rule_sink.h"
 #include "hub/service_manager.h"
+#include "hub/sys_topics.h"
 #include "storage/catalogue.h"
 #include "storage/connector.h"
 #include "storage/migration.h"
@@ -95,6 +101,13 @@ class DailyMaintenance {
   std::string url_;
 };
 
+// Of the commands beside the hub.
+std::string answer_question(std::string_view question, const HubStatus& status) {
+  if (question == "ledger") return write_unbooked(status.report());
+  if (question == "metrics") return write_metrics(status.report());
+  return "{}";
+}
+
 int run(const Config& config) {
   const std::uint32_t shards =
       config.shards != 0 ? config.shards : std::max(1u, std::thread::hardware_concurrency());
@@ -119,22 +132,32 @@ int run(const Config& config) {
   writer_options.limits.bytes = config.storage.batch_bytes;
   writer_options.limits.held_bytes = config.storage.held_bytes / shards;
   writer_options.answer_timeout = config.storage.answer_timeout;
+  HubStatus status{writer_options.hub_id};
   broker::Broker broker{
       broker_options(config, shards), shards,
       [&](std::uint32_t shard, boost::asio::io_context& io, broker::SinkListener& listener) {
         storage::PgWriterOptions own = writer_options;
         own.shard = shard;
-        return std::make_unique<RuleSink>(io, rules, targets, connector, own, listener);
+        auto sink = std::make_unique<RuleSink>(io, rules, targets, connector, own, listener);
+        status.add_sink({io, *sink});
+        return sink;
       },
       sessions};
+  status.set_broker(broker);
 
   boost::asio::io_context io;
+  const ControlSocket control{io, config.data_dir, [&](std::string_view question) {
+                                return answer_question(question, status);
+                              }};
   boost::asio::signal_set signals{io, SIGTERM, SIGINT};
   signals.async_wait([&](const boost::system::error_code&, int signal) {
     log::info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
     io.stop();
   });
   const DailyMaintenance maintenance{io, database.url()};
+
+  const SysTopics sys_topics{io, status, broker, config.mqtt.sys_interval};
+  const auto metrics = serve_metrics(config.metrics.port, status);
 
   const std::uint16_t port = broker.listen(config.bind, config.mqtt.port);
   const bool ipv6 = config.bind.find(':') != std::string::npos;

@@ -37,6 +37,41 @@ TEST(CommandLine, NamesEachCommand) {
   EXPECT_EQ(call({"db", "status"}).line().command, Command::db_status);
   EXPECT_EQ(call({"db", "script"}).line().command, Command::db_script);
   EXPECT_EQ(call({"db", "url"}).line().command, Command::db_url);
+  EXPECT_EQ(call({"ledger"}).line().command, Command::ledger);
+  EXPECT_EQ(call({"deadletter", "list"}).line().command, Command::deadletter_list);
+  EXPECT_EQ(call({"deadletter", "show", "1"}).line().command, Command::deadletter_show);
+  EXPECT_EQ(call({"deadletter", "replay"}).line().command, Command::deadletter_replay);
+  EXPECT_EQ(call({"deadletter", "drop"}).line().command, Command::deadletter_drop);
+  EXPECT_EQ(call({"metrics"}).line().command, Command::metrics);
+}
+
+TEST(CommandLine, GivesTheArgumentsOfTheLedger) {
+  const auto made =
+      call({"ledger", "--rule", "a b", "--device", "d1", "--gaps", "--json", "--data-dir", "/d"});
+  EXPECT_EQ(made.line().ledger.rule, "a b");
+  EXPECT_EQ(made.line().ledger.device, "d1");
+  EXPECT_TRUE(made.line().ledger.gaps);
+  EXPECT_TRUE(made.line().ledger.json);
+  EXPECT_FALSE(made.line().ledger.devices);
+  EXPECT_THAT(made.line().sources.flags, ElementsAre(Pair("data_dir", "/d")));
+}
+
+TEST(CommandLine, GivesWhichDeadLettersAreMeant) {
+  const auto made = call({"deadletter", "replay", "7", "9", "--rule", "r", "--reason",
+                          "row_refused", "--client", "d1", "--since", "2 hours ago", "--until",
+                          "2026-01-31", "--limit", "5", "--rules", "rules.toml"});
+  const DeadLetterArguments& arguments = made.line().dead_letters;
+  EXPECT_THAT(arguments.ids, ElementsAre(7, 9));
+  EXPECT_EQ(arguments.rule, "r");
+  EXPECT_EQ(arguments.reason, "row_refused");
+  EXPECT_EQ(arguments.client, "d1");
+  EXPECT_EQ(arguments.since, "2 hours ago");
+  EXPECT_EQ(arguments.until, "2026-01-31");
+  EXPECT_EQ(arguments.limit, 5u);
+  EXPECT_THAT(made.line().sources.flags, ElementsAre(Pair("rules", "rules.toml")));
+  EXPECT_EQ(call({"deadletter", "show"}).status(), 2);
+  EXPECT_EQ(call({"deadletter", "show", "x"}).status(), 2);
+  EXPECT_EQ(call({"deadletter"}).status(), 2);
 }
 
 TEST(CommandLine, GivesFlagsByTheirKeys) {

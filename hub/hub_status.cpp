@@ -1,0 +1,57 @@
+#include "hub/hub_status.h"
+
+#include <algorithm>
+#include <future>
+
+namespace hub {
+namespace {
+
+HubReport::Shard report_of(const RuleSink& sink) {
+  HubReport::Shard out{sink.report(), {}};
+  sink.writer_counters().for_each(
+      [&](std::string_view name, std::uint64_t value) { out.writer.emplace_back(name, value); });
+  return out;
+}
+
+}  // namespace
+
+bool HubReport::healthy() const {
+  return std::none_of(shards.begin(), shards.end(),
+                      [](const Shard& shard) { return shard.sink.database_away; });
+}
+
+std::vector<ShardLedger::RuleAccount> HubReport::rules() const {
+  std::vector<ShardLedger::RuleAccount> out;
+  for (const Shard& shard : shards) {
+    if (out.empty()) {
+      out = shard.sink.rules;
+      continue;
+    }
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] += shard.sink.rules[i];
+  }
+  return out;
+}
+
+HubStatus::HubStatus(std::string hub_id)
+    : hub_id_(std::move(hub_id)), started_(std::chrono::steady_clock::now()) {}
+
+void HubStatus::add_sink(OnShard<RuleSink> sink) { sinks_.push_back(sink); }
+
+HubReport HubStatus::report() const {
+  HubReport out;
+  out.hub_id = hub_id_;
+  out.uptime_seconds =
+      std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_)
+          .count();
+  std::vector<std::future<HubReport::Shard>> answers;
+  for (const OnShard<RuleSink>& sink : sinks_) {
+    auto promise = std::make_shared<std::promise<HubReport::Shard>>();
+    answers.push_back(promise->get_future());
+    sink.post([promise](const RuleSink& target) { promise->set_value(report_of(target)); });
+  }
+  for (auto& answer : answers) out.shards.push_back(answer.get());
+  out.broker = broker_->totals();
+  return out;
+}
+
+}  // namespace hub

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/shard.h"
+#include "broker/broker.h"
+#include "hub/rule_sink.h"
+
+namespace hub {
+
+// What a running hub says of itself, at one moment of each shard.
+struct HubReport {
+  struct Shard {
+    RuleSink::Report sink;
+    // Of storage::WriterCounters: name and value.
+    std::vector<std::pair<std::string_view, std::uint64_t>> writer;
+  };
+
+  std::string hub_id;  // as in iothub.writer
+  std::int64_t uptime_seconds = 0;
+  broker::Broker::Totals broker;
+  std::vector<Shard> shards;
+
+  // No shard finds the database away.
+  [[nodiscard]] bool healthy() const;
+  // The rules of all shards, summed, in their order.
+  [[nodiscard]] std::vector<ShardLedger::RuleAccount> rules() const;
+};
+
+// Asks the shards for reports. Any thread that is none of theirs.
+class HubStatus {
+ public:
+  explicit HubStatus(std::string hub_id);
+
+  // While the broker is being made: the shards' sinks, in their order.
+  void add_sink(OnShard<RuleSink> sink);
+  // Before the first report; the broker and its sinks outlive every report.
+  void set_broker(const broker::Broker& broker) { broker_ = &broker; }
+
+  [[nodiscard]] HubReport report() const;
+
+ private:
+  std::string hub_id_;
+  std::chrono::steady_clock::time_point started_;
+  const broker::Broker* broker_ = nullptr;
+  std::vector<OnShard<RuleSink>> sinks_;
+};
+
+}  // namespace hub

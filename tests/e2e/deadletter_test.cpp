@@ -1,0 +1,174 @@
+// iothub deadletter: what a rule could not store is looked at, stored after all, or dropped.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/e2e/hub_on_database.h"
+
+namespace hub::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr const char* kTables =
+    "CREATE TABLE climate (device text NOT NULL, t float8, note text);"
+    "CREATE TABLE limited (device text NOT NULL, t float8 CHECK (t < 100), note text)";
+
+std::string rules(std::string_view t, std::string_view tables = "climate") {
+  return fmt::format(R"(
+[[rule]]
+name = "climate"
+sql = 'SELECT clientid AS device, {} AS t FROM "t/#"'
+[[rule.action]]
+type = "dump"
+table = "{}"
+)",
+                     t, tables);
+}
+
+class DeadLetters : public ::testing::Test {
+ protected:
+  void publish(std::string_view payload, std::string_view client = "d1") {
+    RawMqttClient device(h.process().port());
+    device.connect(client);
+    h.publish(device, "t/1", payload);
+  }
+  Outcome replay(std::vector<std::string> more = {}) {
+    more.insert(more.begin(), {"deadletter", "replay", "--rules", h.rules_file()});
+    return h.run(more);
+  }
+  std::string ledger() {
+    return h.query(
+        "SELECT sum(received), sum(committed), sum(dead_lettered), sum(rows) FROM iothub.ledger");
+  }
+
+  HubOnDatabase h{kTables, rules("payload.t + 0")};
+};
+
+TEST_F(DeadLetters, AreListedAndShown) {
+  publish(R"({"t": "warm"})");
+  publish("not json", "d2");
+  publish("\xFF", "d3");
+  EXPECT_THAT(h.output({"deadletter", "list"}),
+              AllOf(HasSubstr("evaluation_failed  payload.t + 0: '+' cannot take the text 'warm'"),
+                    HasSubstr("payload_not_json")));
+  EXPECT_THAT(h.output({"deadletter", "list", "--reason", "payload_not_json", "--client", "d2",
+                        "--since", "1 hour ago", "--json"}),
+              AllOf(HasSubstr("\"payload\":\"not json\""), HasSubstr("\"client_id\":\"d2\"")));
+  EXPECT_EQ(h.output({"deadletter", "list", "--until", "1 hour ago", "--json"}), "");
+  EXPECT_THAT(h.output({"deadletter", "show", "3"}),
+              AllOf(HasSubstr("payload_base64 /w=="), HasSubstr("client_id      d3")));
+  EXPECT_EQ(h.run({"deadletter", "show", "4"}).exit_code, 1);
+  EXPECT_EQ(h.run({"deadletter", "list", "--since", "no time"}).exit_code, 1);
+}
+
+TEST_F(DeadLetters, AreStoredOnceByTheRulesAsTheyAreNow) {
+  publish(R"({"t": "21.5"})");
+  publish(R"({"t": "warm"})");
+  EXPECT_EQ(ledger(), "2|0|2|0");
+  h.change_rules(rules("float(payload.t)"));
+  const Outcome first = replay();
+  EXPECT_EQ(first.exit_code, 1);
+  EXPECT_EQ(first.out, "1 stored, 0 filtered, 0 with nothing to store, 1 failed again\n");
+  EXPECT_EQ(h.query("SELECT device, t FROM climate"), "d1|21.5");
+  EXPECT_EQ(h.query("SELECT attempts, reason, detail LIKE 'float(%' FROM iothub.dead_letter"),
+            "1|evaluation_failed|t");
+  EXPECT_EQ(ledger(), "2|1|1|1");
+  EXPECT_EQ(replay().exit_code, 1);
+  EXPECT_EQ(h.query("SELECT count(*) FROM climate"), "1");
+  EXPECT_EQ(h.query("SELECT attempts FROM iothub.dead_letter"), "2");
+  EXPECT_EQ(h.run({"ledger"}).exit_code, 0);
+}
+
+TEST_F(DeadLetters, KeepTheNewReasonWhenTheDatabaseRefusesThem) {
+  publish(R"({"t": "500"})");
+  publish(R"({"t": "50"})");
+  h.change_rules(rules("float(payload.t)", "limited"));
+  EXPECT_EQ(replay().out, "1 stored, 0 filtered, 0 with nothing to store, 1 failed again\n");
+  EXPECT_EQ(h.query("SELECT t FROM limited"), "50");
+  EXPECT_EQ(h.query("SELECT reason, sqlstate, attempts FROM iothub.dead_letter"),
+            "row_refused|23514|1");
+  EXPECT_EQ(ledger(), "2|1|1|1");
+}
+
+TEST_F(DeadLetters, OfARuleThatIsGoneStay) {
+  publish("{");
+  h.change_rules("");
+  const Outcome outcome = replay();
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(h.query("SELECT reason, detail FROM iothub.dead_letter"),
+            "rule_missing|there is no rule \"climate\" now");
+}
+
+TEST_F(DeadLetters, AreReplayedByTwoAtATimeOnceEach) {
+  RawMqttClient device(h.process().port());
+  device.connect("d1");
+  for (int i = 0; i < 900; ++i) {
+    device.publish("t/1", fmt::format(R"({{"t": "{}"}})", i), Qos::at_least_once,
+                   static_cast<std::uint16_t>(i + 1));
+  }
+  for (int i = 0; i < 900; ++i) static_cast<void>(device.expect(mqtt::PacketType::puback));
+  h.change_rules(rules("float(payload.t)"));
+  std::thread other([&] { EXPECT_EQ(replay().exit_code, 0); });
+  EXPECT_EQ(replay().exit_code, 0);
+  other.join();
+  EXPECT_EQ(h.query("SELECT count(*), count(DISTINCT t) FROM climate"), "900|900");
+  EXPECT_EQ(h.query("SELECT count(*) FROM iothub.dead_letter"), "0");
+  EXPECT_EQ(ledger(), "900|900|0|900");
+}
+
+TEST_F(DeadLetters, AreDroppedOnlyWhenSaidWhich) {
+  publish("{");
+  publish("[", "d2");
+  publish("}", "d3");
+  EXPECT_EQ(h.run({"deadletter", "drop"}).exit_code, 1);
+  EXPECT_EQ(h.output({"deadletter", "drop", "1"}), "1 dropped\n");
+  EXPECT_EQ(h.output({"deadletter", "drop", "--client", "d3"}), "1 dropped\n");
+  EXPECT_EQ(h.query("SELECT client_id FROM iothub.dead_letter"), "d2");
+  EXPECT_EQ(h.output({"deadletter", "drop", "--all"}), "1 dropped\n");
+}
+
+// A rule with several actions: what was done is not done again.
+TEST(DeadLettersOfSeveralActions, AreReplayedForWhatFailedOnly) {
+  constexpr const char* kRules = R"(
+[[rule]]
+name = "both"
+sql = 'SELECT clientid AS device, payload.t AS t, payload.note AS note FROM "t/#"'
+[[rule.action]]
+type = "dump"
+table = "limited"
+[[rule.action]]
+type = "dump"
+table = "climate"
+[[rule.action]]
+type = "republish"
+topic = "notes/${note}"
+[[rule.action]]
+type = "dump"
+table = "climate"
+)";
+  HubOnDatabase h(kTables, kRules);
+  RawMqttClient device(h.process().port());
+  device.connect("d1");
+  h.publish(device, "t/1", R"({"t": 500, "note": "a"})");  // refused by the first table
+  h.publish(device, "t/1", R"({"t": 5})");                 // no topic to publish to
+  EXPECT_EQ(h.query("SELECT action FROM iothub.dead_letter ORDER BY id"),
+            "dump limited\nafter dump climate");
+  EXPECT_EQ(h.query("SELECT (SELECT count(*) FROM limited), (SELECT count(*) FROM climate)"),
+            "1|3");
+  h.query("ALTER TABLE limited DROP CONSTRAINT limited_t_check");
+  std::string changed = kRules;
+  changed.replace(changed.find("${note}"), 7, "all");
+  h.change_rules(changed);
+  EXPECT_EQ(h.output({"deadletter", "replay", "--rules", h.rules_file()}),
+            "2 stored, 0 filtered, 0 with nothing to store, 0 failed again\n"
+            "1 republish actions were left out: a replay only stores\n");
+  EXPECT_EQ(h.query("SELECT (SELECT count(*) FROM limited), (SELECT count(*) FROM climate)"),
+            "2|4");
+}
+
+}  // namespace
+}  // namespace hub::test

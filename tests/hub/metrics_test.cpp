@@ -1,0 +1,79 @@
+#include "hub/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "hub/metrics_server.h"
+
+namespace hub {
+namespace {
+
+using ::testing::HasSubstr;
+
+HubReport report() {
+  HubReport out;
+  out.uptime_seconds = 5;
+  out.broker.counters.dropped_queue_full = 3;
+  out.shards.resize(2);
+  for (HubReport::Shard& shard : out.shards) {
+    storage::WriterCounters counters;
+    counters.rows.add(4);
+    counters.for_each([&](std::string_view name, std::uint64_t value) {
+      shard.writer.emplace_back(name, value);
+    });
+    ShardLedger::RuleAccount account;
+    account.rule = "a \"b\" \\ c\nd";
+    account.taken = {.received = 3, .committed = 2, .shed_storage_full = 1};
+    account.booked = {.received = 1, .committed = 0, .dead_lettered = 1};
+    account.rows = {.rows = 7, .duplicates = 1};
+    shard.sink.rules = {account};
+    shard.sink.held_bytes = 100;
+  }
+  return out;
+}
+
+TEST(Metrics, EachLineIsAsPrometheusReadsIt) {
+  const std::string text = write_metrics(report());
+  const std::regex line(
+      R"((# TYPE [a-z_]+ (counter|gauge)|[a-z_]+(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="[^"]*")*\})? -?[0-9]+)\n)");
+  std::size_t matched = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), line), end; at != end; ++at) {
+    matched += static_cast<std::size_t>(at->length());
+  }
+  EXPECT_EQ(matched, text.size()) << text;
+}
+
+TEST(Metrics, DropsShedsAndRulesHaveTheirNames) {
+  const std::string text = write_metrics(report());
+  EXPECT_THAT(text, HasSubstr("\niothub_broker_dropped_queue_full_total 3\n"));
+  EXPECT_THAT(text, HasSubstr("\niothub_writer_rows_total{shard=\"1\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr("\niothub_writer_held_bytes 200\n"));
+  EXPECT_THAT(text, HasSubstr("\niothub_rule_messages_total{rule=\"a \\\"b\\\" \\\\ c\\nd\",state="
+                              "\"shed_storage_full\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr(",state=\"dead_lettered\"} 2\n"));
+  EXPECT_THAT(text,
+              HasSubstr("\niothub_rule_messages_pending{rule=\"a \\\"b\\\" \\\\ c\\nd\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr(",state=\"duplicate\"} 2\n"));
+}
+
+TEST(MetricsServer, AnswersWhatItHas) {
+  HubReport hub = report();
+  const auto ask = [&](std::string method, std::string path) {
+    api::HttpRequest request;
+    request.method = std::move(method);
+    request.path = std::move(path);
+    return answer_metrics(request, hub);
+  };
+  EXPECT_EQ(ask("GET", "/metrics").body, write_metrics(hub));
+  EXPECT_EQ(ask("GET", "/health").status, 200);
+  hub.shards[1].sink.database_away = true;
+  EXPECT_EQ(ask("GET", "/health").status, 503);
+  EXPECT_EQ(ask("GET", "/metrics").status, 200);
+  EXPECT_EQ(ask("POST", "/metrics").status, 405);
+  EXPECT_EQ(ask("GET", "/").status, 404);
+}
+
+}  // namespace
+}  // namespace hub
