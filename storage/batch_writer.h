@@ -64,7 +64,8 @@ class CommitListener {
   virtual void on_batch_closing() = 0;
 
   // Everything that was appended before each token is durable. Tokens come in the order in which
-  // they were given. This call and those below never come from inside a call on the writer.
+  // they were given. Comes for every batch, with no token if it had none: held_bytes() has fallen
+  // by then. This call and those below never come from inside a call on the writer.
   virtual void on_committed(std::span<const AckToken> tokens) = 0;
 
   // The account of a committed batch, once for each of its targets; before its tokens.

@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <cassert>
+#include <utility>
 
 namespace hub::storage {
 
@@ -169,9 +170,12 @@ Batch& PgBatchWriter::Impl::last_uncommitted() {
   return *finished_.back();
 }
 
-void PgBatchWriter::Impl::recycle(std::unique_ptr<Batch> batch) {
-  held_bytes_ -= batch->held_bytes;
+void PgBatchWriter::Impl::release(Batch& batch) {
+  held_bytes_ -= std::exchange(batch.held_bytes, 0);
   update_congestion();
+}
+
+void PgBatchWriter::Impl::recycle(std::unique_ptr<Batch> batch) {
   if (spare_.size() < kSpareBatches) spare_.push_back(std::move(batch));
 }
 
@@ -230,7 +234,8 @@ void PgBatchWriter::Impl::deliver() {
         if (!stopped()) listener_->on_rows(target.plan->target(), target.outcome);
       }
       tell_ledger(*batch);
-      if (!stopped() && !batch->tokens.empty()) {
+      release(*batch);
+      if (!stopped()) {
         counters_.acknowledgements.add(batch->tokens.size());
         listener_->on_committed(batch->tokens);
       }

@@ -75,6 +75,7 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   void finish_sending();  // the batch under way has committed
   void note_usability(const TargetRows& rows);
   [[nodiscard]] Batch& last_uncommitted();
+  void release(Batch& batch);  // it holds nothing any more
   void recycle(std::unique_ptr<Batch> batch);
   void hold(Batch& batch, std::size_t bytes);
   void update_congestion() noexcept;

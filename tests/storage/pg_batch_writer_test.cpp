@@ -126,6 +126,20 @@ TEST(PgBatchWriter, IsCongestedFromNinetyToSeventyPercent) {
   EXPECT_EQ(h.acknowledged, numbers(static_cast<std::uint64_t>(n)));
 }
 
+// Whoever stopped reading for want of room looks again when it is told of a commit, and perhaps
+// never after the last one.
+TEST(PgBatchWriter, HasRoomAgainWhenItTellsOfACommitEvenOneWithoutTokens) {
+  WriterHarness h;
+  h.database().query("CREATE TABLE a (n bigint, t text)");
+  std::vector<std::size_t> held;
+  h.when_committed = [&] { held.push_back(h.writer().held_bytes()); };
+  h.append(make_target("a", kColumns), 1);
+  h.run_until_idle();
+  h.writer().append_dead_letter("r", "a", "b", "c", {});
+  h.run_until_idle();
+  EXPECT_EQ(held, (std::vector<std::size_t>{0, 0}));
+}
+
 TEST(PgBatchWriter, CommitsDeadLettersWithTheBatch) {
   WriterHarness h;
   MessageView message;

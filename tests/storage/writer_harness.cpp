@@ -95,6 +95,7 @@ void WriterHarness::on_batch_closing() {
 
 void WriterHarness::on_committed(std::span<const AckToken> tokens) {
   for (const AckToken& token : tokens) acknowledged.push_back(token.session);
+  if (when_committed) when_committed();
 }
 
 void WriterHarness::on_rows(const RowTarget& target, const RowOutcome& outcome) {

@@ -58,6 +58,7 @@ class WriterHarness : public CommitListener {
   std::map<std::string, LedgerCounts> booked;  // by rule, summed
   std::vector<std::string> refused;            // "<rule> <client id>"
   std::function<void()> when_closing;
+  std::function<void()> when_committed;
 
  private:
   void on_batch_closing() override;
