@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -118,6 +119,9 @@ void block_the_ends() {
 
 int serve_manage(const ManageServeOptions& options) {
   block_the_ends();
+  // Instances run as users of their own, and pass through the data directory; what is secret has
+  // its permissions named where it is made.
+  ::umask(022);
   if (options.first_public_port == 0 || options.first_public_port > options.last_public_port)
     throw std::runtime_error(
         fmt::format("--first-public-port {} is not before --last-public-port {}",
