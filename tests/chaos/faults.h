@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "tests/chaos/database_server.h"
 #include "tests/chaos/fleet.h"
 #include "tests/chaos/hub_under_test.h"
+#include "tests/support/database_server.h"
 #include "tests/support/fault_proxy.h"
 
 namespace hub::test {

@@ -10,12 +10,12 @@
 #include <stdexcept>
 
 #include "tests/chaos/audit.h"
-#include "tests/chaos/database_server.h"
 #include "tests/chaos/faults.h"
 #include "tests/chaos/fleet.h"
 #include "tests/chaos/hub_under_test.h"
 #include "tests/chaos/report.h"
 #include "tests/chaos/sql_connection.h"
+#include "tests/support/database_server.h"
 #include "tests/support/fault_proxy.h"
 #include "tests/support/program.h"
 
@@ -133,7 +133,7 @@ class Campaign {
  public:
   explicit Campaign(const Settings& settings)
       : settings_(settings),
-        database_({.fsync = true, .can_lose_power = settings.power_cuts}),
+        database_({.write_loss_library = settings.power_cuts ? HUB_WRITE_LOSS_LIBRARY : ""}),
         proxy_(prepare()),
         hub_(proxy_.url("postgres") + "&connect_timeout=2", address_),
         fleet_(address_, settings.devices, settings.rate),

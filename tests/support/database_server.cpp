@@ -1,4 +1,4 @@
-#include "tests/chaos/database_server.h"
+#include "tests/support/database_server.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,8 +11,10 @@
 #include <fstream>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "storage/postgres_installation.h"
+#include "tests/support/program.h"
 
 namespace hub::test {
 
@@ -69,7 +71,7 @@ void for_each_file(const fs::path& directory, F f) {
 }  // namespace
 
 DatabaseServer::DatabaseServer(Options options)
-    : options_(options),
+    : options_(std::move(options)),
       programs_(storage::choose_installation(storage::PostgresInstallation::find_all(),
                                              std::nullopt, data())
                     .programs),
@@ -77,23 +79,53 @@ DatabaseServer::DatabaseServer(Options options)
   if (user_ && ::chown(directory_.path().c_str(), user_->uid, user_->gid) != 0) {
     throw std::runtime_error("cannot give a directory away");
   }
-  auto initdb = run({programs_ / "initdb", "--pgdata", data(), "--username", "hub", "--auth",
-                     "trust", "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync",
-                     "--no-instructions", "--wal-segsize", "1"},
-                    false);
-  const auto status = initdb.wait_until(Clock::now() + kBound);
-  if (!status || !status->success()) throw std::runtime_error("initdb failed:\n" + log());
-  if (options_.can_lose_power) {
-    fs::copy_file(HUB_WRITE_LOSS_LIBRARY, directory_.path() / "write_loss.so");
+  make_files();
+  if (can_lose_power()) {
+    fs::copy_file(options_.write_loss_library, directory_.path() / "write_loss.so");
     fs::create_directory(synced());
     if (user_) (void)!::chown(synced().c_str(), user_->uid, user_->gid);
   }
   start();
-  if (options_.can_lose_power) settle_disk();
+  if (can_lose_power()) settle_disk();
+}
+
+void DatabaseServer::make_files() {
+  std::vector<std::string> arguments{programs_ / "initdb",
+                                     "--pgdata",
+                                     data(),
+                                     "--username",
+                                     "hub",
+                                     "--auth",
+                                     "trust",
+                                     "--encoding",
+                                     "UTF8",
+                                     "--locale",
+                                     "C.UTF-8",
+                                     "--no-sync",
+                                     "--no-instructions",
+                                     "--wal-segsize",
+                                     "1"};
+  if (options_.standby_of != nullptr) {
+    arguments = {programs_ / "pg_basebackup",
+                 "--pgdata",
+                 data(),
+                 "--host",
+                 options_.standby_of->socket_directory(),
+                 "--username",
+                 "hub",
+                 "--checkpoint=fast",
+                 "--write-recovery-conf",
+                 "--no-sync",
+                 "--wal-method=stream"};
+  }
+  auto program = run(std::move(arguments), false);
+  const auto status = program.wait_until(Clock::now() + kBound);
+  if (!status || !status->success()) throw std::runtime_error("no cluster was made:\n" + log());
 }
 
 DatabaseServer::~DatabaseServer() {
   try {
+    resume();
     end(SIGQUIT);
   } catch (const std::exception&) {
     // Its ChildProcess kills it.
@@ -126,39 +158,22 @@ ChildProcess DatabaseServer::run(std::vector<std::string> arguments, bool lossy)
 
 void DatabaseServer::start() {
   if (server_) return;
-  const std::string socket_directory = directory_.path();
+  std::vector<std::string> arguments{programs_ / "postgres", "-D", data(), "-k",
+                                     socket_directory()};
+  const auto set = [&](std::string setting) {
+    arguments.insert(arguments.end(), {"-c", std::move(setting)});
+  };
+  for (const char* setting :
+       {"listen_addresses=", "wal_sync_method=fdatasync", "shared_buffers=32MB",
+        "max_connections=80", "jit=off", "wal_recycle=on", "min_wal_size=16MB", "max_wal_size=64MB",
+        "checkpoint_timeout=30s", "log_line_prefix=%m [%p] %e ", "restart_after_crash=on"}) {
+    set(setting);
+  }
+  set(options_.fsync ? "fsync=on" : "fsync=off");
+  for (const std::string& setting : options_.settings) set(setting);
   const auto until = Clock::now() + kBound;
   while (!server_) {
-    server_ = run({programs_ / "postgres",
-                   "-D",
-                   data(),
-                   "-k",
-                   socket_directory,
-                   "-c",
-                   "listen_addresses=",
-                   "-c",
-                   options_.fsync ? "fsync=on" : "fsync=off",
-                   "-c",
-                   "wal_sync_method=fdatasync",
-                   "-c",
-                   "shared_buffers=32MB",
-                   "-c",
-                   "max_connections=80",
-                   "-c",
-                   "jit=off",
-                   "-c",
-                   "wal_recycle=on",
-                   "-c",
-                   "min_wal_size=16MB",
-                   "-c",
-                   "max_wal_size=64MB",
-                   "-c",
-                   "checkpoint_timeout=30s",
-                   "-c",
-                   "log_line_prefix=%m [%p] %e ",
-                   "-c",
-                   "restart_after_crash=on"},
-                  options_.can_lose_power);
+    server_ = run(arguments, can_lose_power());
     while (PQping(url("postgres").c_str()) != PQPING_OK) {
       if (Clock::now() > until) throw std::runtime_error("PostgreSQL did not start:\n" + log());
       if (server_->wait_until(Clock::now() + std::chrono::milliseconds(10))) {
@@ -197,6 +212,19 @@ void DatabaseServer::kill() {
     }
   }
 }
+
+void DatabaseServer::pause() {
+  server_->signal(SIGSTOP);  // first, so that it starts no further process
+  paused_ = children_of(server_->pid());
+  for (const pid_t child : paused_) ::kill(child, SIGSTOP);
+}
+
+void DatabaseServer::resume() {
+  for (const pid_t child : std::exchange(paused_, {})) ::kill(child, SIGCONT);
+  if (server_) server_->signal(SIGCONT);
+}
+
+void DatabaseServer::promote() { (void)psql(url("postgres"), "SELECT pg_promote(wait := true)"); }
 
 void DatabaseServer::power_cut() {
   kill();
