@@ -57,8 +57,11 @@ RowTargets make_row_targets(const rules::RuleSet& rules) {
 
 RuleSink::RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::RuleSet> rules,
                    std::shared_ptr<const RowTargets> targets, storage::Connector& connector,
-                   storage::PgWriterOptions writer_options, broker::SinkListener& listener)
+                   storage::PgWriterOptions writer_options, broker::SinkListener& listener,
+                   OutageLog& outages)
     : io_(io),
+      shard_(writer_options.shard),
+      outages_(outages),
       rules_(std::move(rules)),
       targets_(std::move(targets)),
       evaluator_(rules_),
@@ -224,26 +227,21 @@ void RuleSink::on_committed(std::span<const AckToken> tokens) { listener_.on_com
 
 void RuleSink::on_target_fault(const storage::RowTarget& target,
                                const storage::DatabaseFault& fault) {
-  log::error(
-      "rule \"{}\": table {}.{} cannot be written, its rows become dead letters until it can: {} "
-      "(SQLSTATE {})",
-      target.rule, target.schema, target.table, fault.message, fault.sqlstate);
+  outages_.target_fault(shard_, target, fault);
 }
 
 void RuleSink::on_target_usable(const storage::RowTarget& target) {
-  log::info("rule \"{}\": table {}.{} can be written again", target.rule, target.schema,
-            target.table);
+  outages_.target_usable(shard_, target);
 }
 
 void RuleSink::on_database_unavailable(const storage::DatabaseFault& fault) {
   database_away_ = true;
-  log::error("the database is away, acknowledgements wait for it: {}{}{}", fault.message,
-             fault.sqlstate.empty() ? "" : " SQLSTATE ", fault.sqlstate);
+  outages_.unavailable(shard_, fault);
 }
 
 void RuleSink::on_database_available() {
   database_away_ = false;
-  log::info("the database is back");
+  outages_.available(shard_);
 }
 
 }  // namespace hub

@@ -12,6 +12,7 @@
 
 #include "base/shard.h"
 #include "broker/publish_sink.h"
+#include "hub/outage_log.h"
 #include "hub/shard_ledger.h"
 #include "rules/action_sink.h"
 #include "rules/evaluator.h"
@@ -34,10 +35,11 @@ class RuleSink final : public ShardOwned,
                        private rules::ActionSink,
                        private storage::CommitListener {
  public:
-  // connector and listener outlive the sink.
+  // connector, listener and outages outlive the sink.
   RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::RuleSet> rules,
            std::shared_ptr<const RowTargets> targets, storage::Connector& connector,
-           storage::PgWriterOptions writer_options, broker::SinkListener& listener);
+           storage::PgWriterOptions writer_options, broker::SinkListener& listener,
+           OutageLog& outages);
 
   // broker::PublishSink
   [[nodiscard]] Route route(std::string_view topic) override;
@@ -104,6 +106,8 @@ class RuleSink final : public ShardOwned,
   void begin_booking();
 
   boost::asio::io_context& io_;
+  const std::uint32_t shard_;
+  OutageLog& outages_;
   std::shared_ptr<const rules::RuleSet> rules_;
   std::shared_ptr<const RowTargets> targets_;
   rules::Evaluator evaluator_;

@@ -22,6 +22,7 @@
 #include "hub/ledger_report.h"
 #include "hub/metrics.h"
 #include "hub/metrics_server.h"
+#include "hub/outage_log.h"
 #include "hub/rule_loading.h"
 #include "hub/rule_sink.h"
 #include "hub/service_manager.h"
@@ -125,6 +126,7 @@ int run(const Config& config) {
                                  sessions.emplace_back(client_id, state);
                                });
 
+  OutageLog outages;
   storage::Connector connector{database.url()};
   storage::PgWriterOptions writer_options;
   writer_options.hub_id = boost::uuids::to_string(boost::uuids::random_generator{}());
@@ -138,7 +140,8 @@ int run(const Config& config) {
       [&](std::uint32_t shard, boost::asio::io_context& io, broker::SinkListener& listener) {
         storage::PgWriterOptions own = writer_options;
         own.shard = shard;
-        auto sink = std::make_unique<RuleSink>(io, rules, targets, connector, own, listener);
+        auto sink =
+            std::make_unique<RuleSink>(io, rules, targets, connector, own, listener, outages);
         status.add_sink({io, *sink});
         return sink;
       },

@@ -1,0 +1,81 @@
+#include "hub/outage_log.h"
+
+#include <fmt/format.h>
+
+namespace hub {
+namespace {
+
+constexpr std::chrono::minutes kRepeat{1};
+
+std::string key_of(const storage::RowTarget& target) { return target.rule + '\n' + target.action; }
+
+}  // namespace
+
+OutageLog::OutageLog(Write write) : write_(std::move(write)) {
+  if (!write_) write_ = [](log::Level level, const std::string& line) { log::write(level, line); };
+}
+
+void OutageLog::unavailable(std::uint32_t shard, const storage::DatabaseFault& fault,
+                            Clock::time_point now) {
+  const storage::Trouble trouble = storage::trouble_of(fault);
+  const storage::TroubleText text = storage::text_of(trouble);
+  const std::lock_guard lock(mutex_);
+  if (shards_.empty()) since_ = now;
+  shards_.insert(shard);
+  const auto told = told_.find(trouble);
+  if (last_ == trouble || (told != told_.end() && now - told->second < kRepeat)) return;
+  last_ = trouble;
+  told_[trouble] = now;
+  const std::string state =
+      fault.sqlstate.empty() ? std::string{} : fmt::format(" (SQLSTATE {})", fault.sqlstate);
+  if (trouble == storage::Trouble::batch_refused) {
+    write_(log::Level::warning,
+           fmt::format("a batch is sent again, its acknowledgements wait: {}{}", fault.message,
+                       state));
+    return;
+  }
+  write_(log::Level::error, fmt::format("the database is away, acknowledgements wait: {}; {}: {}{}",
+                                        text.what, text.remedy, fault.message, state));
+}
+
+void OutageLog::available(std::uint32_t shard, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (shards_.erase(shard) == 0 || !shards_.empty()) return;
+  const std::chrono::duration<double> away = now - since_;
+  const bool only_a_batch = told_.size() == 1 && told_.contains(storage::Trouble::batch_refused);
+  last_.reset();
+  told_.clear();
+  if (only_a_batch) {
+    write_(log::Level::info, "the batch is in");
+  } else {
+    write_(log::Level::info, fmt::format("the database is back after {:.1f} s", away.count()));
+  }
+}
+
+void OutageLog::target_fault(std::uint32_t shard, const storage::RowTarget& target,
+                             const storage::DatabaseFault& fault) {
+  const std::lock_guard lock(mutex_);
+  std::set<std::uint32_t>& shards = faulty_targets_[key_of(target)];
+  const bool known = !shards.empty();
+  shards.insert(shard);
+  if (known) return;
+  write_(
+      log::Level::error,
+      fmt::format("rule \"{}\": table {}.{} cannot be written, its rows become dead letters until "
+                  "it can; mend the table, its permissions or the rule, then: iothub deadletter "
+                  "replay: {} (SQLSTATE {})",
+                  target.rule, target.schema, target.table, fault.message, fault.sqlstate));
+}
+
+void OutageLog::target_usable(std::uint32_t shard, const storage::RowTarget& target) {
+  const std::lock_guard lock(mutex_);
+  const auto found = faulty_targets_.find(key_of(target));
+  if (found == faulty_targets_.end()) return;
+  found->second.erase(shard);
+  if (!found->second.empty()) return;
+  faulty_targets_.erase(found);
+  write_(log::Level::info, fmt::format("rule \"{}\": table {}.{} can be written again", target.rule,
+                                       target.schema, target.table));
+}
+
+}  // namespace hub

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/log.h"
+#include "storage/batch_writer.h"
+#include "storage/trouble.h"
+
+namespace hub {
+
+// Says in the log what is wrong with the database and what to do: a line when the first shard finds
+// it away, one when the reason becomes another, one when the last shard has it back. However many
+// shards there are and attempts are made; a reason that comes again and again is told once a
+// minute.
+//
+// The same for tables that cannot be written.
+//
+// Thread-safe; not for the path of a message.
+class OutageLog {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Write = std::function<void(log::Level level, const std::string& line)>;
+
+  // write: to the log when empty.
+  explicit OutageLog(Write write = {});
+
+  void unavailable(std::uint32_t shard, const storage::DatabaseFault& fault,
+                   Clock::time_point now = Clock::now());
+  void available(std::uint32_t shard, Clock::time_point now = Clock::now());
+
+  void target_fault(std::uint32_t shard, const storage::RowTarget& target,
+                    const storage::DatabaseFault& fault);
+  void target_usable(std::uint32_t shard, const storage::RowTarget& target);
+
+ private:
+  Write write_;
+  std::mutex mutex_;
+  std::set<std::uint32_t> shards_;  // that find it away
+  Clock::time_point since_{};
+  std::optional<storage::Trouble> last_;                           // the reason told last
+  std::map<storage::Trouble, Clock::time_point> told_;             // of this outage
+  std::map<std::string, std::set<std::uint32_t>> faulty_targets_;  // rule and action; its shards
+};
+
+}  // namespace hub

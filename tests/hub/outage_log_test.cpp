@@ -1,0 +1,96 @@
+#include "hub/outage_log.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace hub {
+namespace {
+
+using storage::DatabaseFault;
+using namespace std::chrono_literals;
+
+class OutageLogTest : public testing::Test {
+ protected:
+  std::vector<std::string> lines;
+  OutageLog log{[this](log::Level, const std::string& line) { lines.push_back(line); }};
+  const OutageLog::Clock::time_point start{};
+  const DatabaseFault refused{"", "connection refused"};
+  const DatabaseFault full{"53100", "could not extend file"};
+};
+
+TEST_F(OutageLogTest, TellsOnceHoweverManyShardsAndAttemptsThereAre) {
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    for (std::uint32_t shard = 0; shard < 4; ++shard) {
+      log.unavailable(shard, {"", "attempt " + std::to_string(attempt)}, start);
+    }
+  }
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_EQ(lines[0],
+            "the database is away, acknowledgements wait: it cannot be reached; see that "
+            "PostgreSQL runs and that the way to it is open: attempt 0");
+}
+
+TEST_F(OutageLogTest, TellsThatItIsBackWhenTheLastShardHasIt) {
+  log.unavailable(0, refused, start);
+  log.unavailable(1, refused, start + 1s);
+  log.available(0, start + 2s);
+  EXPECT_EQ(lines.size(), 1u);
+  log.available(1, start + 90s);
+  log.available(1, start + 91s);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[1], "the database is back after 90.0 s");
+}
+
+TEST_F(OutageLogTest, TellsAnotherReason) {
+  log.unavailable(0, refused, start);
+  log.unavailable(0, full, start + 1s);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(
+      lines[1],
+      "the database is away, acknowledgements wait: its disk is full; free or add space where "
+      "PostgreSQL keeps its data: could not extend file (SQLSTATE 53100)");
+}
+
+TEST_F(OutageLogTest, TellsReasonsThatTakeTurnsOnceAMinute) {
+  for (int second = 0; second < 60; second += 2) {
+    log.unavailable(0, refused, start + std::chrono::seconds(second));
+    log.unavailable(0, full, start + std::chrono::seconds(second + 1));
+  }
+  EXPECT_EQ(lines.size(), 2u);
+  log.unavailable(0, refused, start + 60s);
+  EXPECT_EQ(lines.size(), 3u);
+}
+
+TEST_F(OutageLogTest, TellsTheNextOutageAnew) {
+  log.unavailable(0, refused, start);
+  log.available(0, start + 1s);
+  log.unavailable(0, refused, start + 2s);
+  EXPECT_EQ(lines.size(), 3u);
+}
+
+TEST_F(OutageLogTest, SaysThatABatchWasRolledBackWithoutAlarm) {
+  log.unavailable(0, {"40P01", "deadlock detected"}, start);
+  log.available(0, start + 1s);
+  EXPECT_EQ(lines, (std::vector<std::string>{
+                       "a batch is sent again, its acknowledgements wait: deadlock detected "
+                       "(SQLSTATE 40P01)",
+                       "the batch is in"}));
+}
+
+TEST_F(OutageLogTest, TellsOnceOfATableThatNoShardCanWrite) {
+  const storage::RowTarget target{"r", "dump a", "public", "a", {}, {}, {}};
+  const DatabaseFault gone{"42P01", "relation \"a\" does not exist"};
+  for (std::uint32_t shard = 0; shard < 3; ++shard) log.target_fault(shard, target, gone);
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_NE(lines[0].find("iothub deadletter replay: relation \"a\" does not exist"),
+            std::string::npos);
+  for (std::uint32_t shard = 0; shard < 2; ++shard) log.target_usable(shard, target);
+  EXPECT_EQ(lines.size(), 1u);
+  log.target_usable(2, target);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[1], "rule \"r\": table public.a can be written again");
+}
+
+}  // namespace
+}  // namespace hub
