@@ -56,6 +56,7 @@ const std::vector<Library>& libraries() {
       {"toml", {"hub", "rules"}},
       {"simdjson", {"rules", "storage", "bench", "tests"}},
       {"spdlog", {"base"}},
+      {"rocksdb/", {"storage"}},
   };
   return table;
 }
