@@ -54,8 +54,11 @@ std::string record_sql(const Migration& migration) {
                      quote_literal(migration.checksum));
 }
 
-// Serialises the hubs and administrators that initialise one database.
-constexpr std::string_view kLock = "SELECT pg_advisory_xact_lock(hashtext('iothub.migration'))";
+// Begins each migration's transaction. Serialises the hubs and administrators that initialise one
+// database. Nothing lasts longer than the transaction: behind a pooler, the session is not ours.
+constexpr std::string_view kQuiet = "SET LOCAL client_min_messages = warning";
+constexpr std::string_view kLock =
+    "SELECT pg_advisory_xact_lock(hashtext('iothub.migration')) AS locked";
 
 // The URL as a person would pass it again, without its password; quoted for a shell.
 std::string url_for_a_command(const std::string& url) {
@@ -100,10 +103,10 @@ std::vector<MigrationStatus> migration_status(const std::string& url) {
 std::vector<std::string> apply_migrations(const std::string& url) {
   return with_plain_errors([&] {
     pqxx::connection connection(url);
-    connection.set_variable("client_min_messages", "warning");
     std::vector<std::string> done;
     for (const Migration& migration : migrations()) {
       pqxx::work transaction(connection);
+      transaction.exec(std::string(kQuiet));
       transaction.exec(std::string(kLock));
       const auto applied = applied_migrations(transaction);
       if (const auto found = applied.find(migration.number); found != applied.end()) {
@@ -129,26 +132,25 @@ std::vector<std::string> apply_migrations(const std::string& url) {
 std::string initialisation_script() {
   std::string out =
       "-- Initialises a database for the hub, or brings it up to date; may be run again. Run as:\n"
-      "--   psql --no-psqlrc -v ON_ERROR_STOP=1 -f <this file> <database>\n"
-      "SET client_min_messages = warning;\n"
-      "SELECT pg_advisory_lock(hashtext('iothub.migration'));\n"
-      "SELECT to_regclass('iothub.migration') IS NULL AS needed \\gset\n";
+      "--   psql --no-psqlrc -v ON_ERROR_STOP=1 -f <this file> <database>\n";
   for (const Migration& migration : migrations()) {
-    if (migration.number > 1) {
-      fmt::format_to(std::back_inserter(out),
-                     "SELECT NOT EXISTS (SELECT FROM iothub.migration WHERE number = {}) AS needed "
-                     "\\gset\n",
-                     migration.number);
-    }
+    const std::string needed =
+        migration.number == 1
+            ? std::string("to_regclass('iothub.migration') IS NULL")
+            : fmt::format("NOT EXISTS (SELECT FROM iothub.migration WHERE number = {})",
+                          migration.number);
     fmt::format_to(
         std::back_inserter(out),
-        "\n\\if :needed\n\\echo applying {0}\nBEGIN;\n{1}\n{2};\nCOMMIT;\n\\else\n"
+        "\nBEGIN;\n{6};\n{7} \\gset\nSELECT {8} AS needed \\gset\n"
+        "\\if :needed\n\\echo applying {0}\n{1}\n{2};\n\\else\n"
         "DO $check$\nBEGIN\n  IF NOT EXISTS (SELECT FROM iothub.migration WHERE number = {3} AND "
-        "checksum = {4}) THEN\n    RAISE EXCEPTION {5};\n  END IF;\nEND\n$check$;\n\\endif\n",
+        "checksum = {4}) THEN\n    RAISE EXCEPTION {5};\n  END "
+        "IF;\nEND\n$check$;\n\\endif\nCOMMIT;\n",
         migration.name, migration.sql, record_sql(migration), migration.number,
-        quote_literal(migration.checksum), quote_literal(changed_sentence(migration.name)));
+        quote_literal(migration.checksum), quote_literal(changed_sentence(migration.name)), kQuiet,
+        kLock, needed);
   }
-  out += "\nSELECT pg_advisory_unlock(hashtext('iothub.migration'));\nSELECT iothub.maintain();\n";
+  out += "\nSELECT iothub.maintain();\n";
   return out;
 }
 
