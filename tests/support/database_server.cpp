@@ -26,14 +26,6 @@ namespace {
 
 constexpr std::chrono::seconds kBound{60};
 
-std::optional<storage::ProcessUser> server_user() {
-  if (::getuid() != 0) return std::nullopt;
-  for (const char* name : {"postgres", "nobody"}) {
-    if (auto user = storage::ProcessUser::named(name)) return user;
-  }
-  throw std::runtime_error("root needs a user `postgres` or `nobody` to run PostgreSQL as");
-}
-
 // The third and fourth field of /proc/<pid>/stat.
 struct Stat {
   char state = 'X';
@@ -69,6 +61,14 @@ void for_each_file(const fs::path& directory, F f) {
 }
 
 }  // namespace
+
+std::optional<storage::ProcessUser> server_user() {
+  if (::getuid() != 0) return std::nullopt;
+  for (const char* name : {"postgres", "nobody"}) {
+    if (auto user = storage::ProcessUser::named(name)) return user;
+  }
+  throw std::runtime_error("root needs a user `postgres` or `nobody` to run PostgreSQL as");
+}
 
 DatabaseServer::DatabaseServer(Options options)
     : options_(std::move(options)),

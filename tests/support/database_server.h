@@ -13,6 +13,9 @@
 
 namespace hub::test {
 
+// The unprivileged user that PostgreSQL and the like run as when root runs the test.
+[[nodiscard]] std::optional<storage::ProcessUser> server_user();
+
 // A PostgreSQL server to be ended in every way: its own cluster, on a Unix socket, as an
 // unprivileged user. Every function on one thread, the program's main one: the server dies with
 // the thread that started it.
