@@ -1,0 +1,211 @@
+#include "tests/chaos/manage/campaign.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/e2e/control_plane_process.h"
+
+namespace hub::chaos {
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using test::ControlPlaneProcess;
+using test::text_in;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kAccount = "acme";
+constexpr auto kPatience = 60s;
+
+// The books: each line is zero when they are whole.
+constexpr const char* kBooks =
+    "SELECT (SELECT count(*) FROM (SELECT entry_id FROM manage.ledger_line GROUP BY 1 "
+    "         HAVING sum(amount_micro) <> 0) x)"
+    "     + (SELECT count(*) FROM manage.ledger_account a WHERE balance_micro <> "
+    "         (SELECT coalesce(sum(amount_micro), 0) FROM manage.ledger_line "
+    "          WHERE ledger_account_id = a.id))"
+    "     + (SELECT abs(coalesce(sum(balance_micro), 0)) FROM manage.ledger_account)";
+// Orders that were paid, or are being carried out, of a hub that does not run; and the reverse.
+constexpr const char* kOrders =
+    "SELECT count(*) FROM manage.purchase_order o LEFT JOIN manage.hub_instance h "
+    "ON h.id = o.resource_id WHERE o.product = 'hub' AND h.state <> 'deleted' "
+    "AND (o.status IN ('paid', 'dealing')) <> (h.state = 'running')";
+// What costs money and does not run.
+constexpr const char* kCharges =
+    "SELECT count(*) FROM manage.charge c JOIN manage.hub_instance h ON h.id = c.resource_id "
+    "WHERE c.ended_at IS NULL AND h.state <> 'running'";
+constexpr const char* kAddresses =
+    "SELECT count(*) FROM manage.address a JOIN manage.hub_instance h ON h.id = a.instance_id "
+    "WHERE h.state <> 'running'";
+// The step at which the latest creation was disturbed; empty when none was.
+constexpr const char* kRepeated =
+    "SELECT coalesce(string_agg(s.name, '+' ORDER BY s.position), '') "
+    "FROM manage.operation_step s WHERE s.attempts > 1 AND s.operation_id = "
+    "(SELECT id FROM manage.operation WHERE kind = 'hub.create' ORDER BY created_at DESC LIMIT 1)";
+
+void wait(milliseconds time) { ::poll(nullptr, 0, static_cast<int>(time.count())); }
+
+class Campaign {
+ public:
+  explicit Campaign(const ManageCampaignOptions& options)
+      : kills_(options.kills), random_(options.seed) {}
+
+  bool run() {
+    plane_.make_account(kAccount, "11010519491231002X");
+    plane_.done(kAccount, {"rds", "init", "db"});
+    before_ = plane_.on_machine();
+    measure();
+    for (int i = 1; i <= kills_ && problems_.empty(); ++i) round(i);
+    if (problems_.empty()) {
+      plane_.remove_account(kAccount);
+      plane_.stop();
+      for (const auto& what : plane_.left_behind()) problems_.push_back("left behind: " + what);
+    }
+    for (const auto& problem : problems_) fmt::print("VIOLATION: {}\n", problem);
+    for (const auto& [what, times] : outcomes_) fmt::print("{:>5}  {}\n", times, what);
+    fmt::print("{} hubs, {} kills, {} violations\n", rounds_, killed_, problems_.size());
+    return problems_.empty();
+  }
+
+ private:
+  // How long an undisturbed creation takes, from the first call on.
+  void measure() {
+    const auto start = Clock::now();
+    plane_.done(kAccount, ControlPlaneProcess::create_hub());
+    whole_ = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    plane_.done(kAccount, {"hub", "delete", "hub1", "--yes"});
+    fmt::print("a creation without a kill takes {} ms\n", whole_.count());
+  }
+
+  // More often early than late: most steps are short, and the last ones wait for the hub.
+  milliseconds instant(milliseconds below) {
+    const auto part = std::uniform_real_distribution<>(0, 1)(random_);
+    return milliseconds{static_cast<int>(part * part * static_cast<double>(below.count()))};
+  }
+
+  void kill_and_start() {
+    plane_.kill();
+    ++killed_;
+    plane_.start();
+  }
+
+  void round(int number) {
+    ++rounds_;
+    // Every third creation cannot succeed, so that the way back is met, too.
+    const bool fails = number % 3 == 0;
+    if (fails) plane_.query(kAccount, "ALTER SCHEMA iothub RENAME TO away");
+    const auto first = instant(whole_);
+    const bool twice = random_() % 3 == 0;
+    const auto second = instant(whole_ / 2);
+
+    const auto user = plane_.begin(kAccount, ControlPlaneProcess::create_hub());
+    wait(first);
+    kill_and_start();
+    if (twice) {
+      wait(second);
+      kill_and_start();
+    }
+    if (!user->process().wait_until(Clock::now() + kPatience))
+      problems_.push_back("the command line does not notice that the control plane is gone");
+    await_rest();
+    if (fails) plane_.query(kAccount, "ALTER SCHEMA away RENAME TO iothub");
+
+    const auto outcome = check();
+    const auto repeated = plane_.query_records(kRepeated);
+    ++outcomes_[outcome];
+    fmt::print("{:>4}: killed at {} ms{}{}: {}{}\n", number, first.count(),
+               twice ? fmt::format(" and {} ms after the start", second.count()) : "",
+               fails ? ", cannot succeed" : "", outcome,
+               repeated.empty() ? "" : ", repeated " + repeated);
+    std::fflush(stdout);
+    if (!problems_.empty()) return;
+    if (!plane_.only(kAccount, "hub").empty())
+      plane_.done(kAccount, {"hub", "delete", "hub1", "--yes"});
+    expect_machine({});
+  }
+
+  void await_rest() {
+    if (!test::eventually(
+            [&] {
+              return plane_.query_records(
+                         "SELECT count(*) FROM manage.operation "
+                         "WHERE status IN ('running', 'undoing')") == "0";
+            },
+            kPatience))
+      problems_.push_back("the work does not end");
+  }
+
+  // What became of the hub.
+  std::string check() {
+    for (const auto& [name, sql] : {std::pair{"the books do not balance", kBooks},
+                                    {"an order does not fit its hub", kOrders},
+                                    {"a charge without a hub", kCharges},
+                                    {"an address without a hub", kAddresses}})
+      if (const auto count = plane_.query_records(sql); count != "0")
+        problems_.push_back(fmt::format("{} ({})", name, count));
+
+    const auto hub = plane_.only(kAccount, "hub");
+    if (hub.empty()) {
+      expect_machine({});
+      return "not ordered yet when it was killed";
+    }
+    const auto id = text_in(hub, "instanceId");
+    const auto status = text_in(hub, "status");
+    if (status == "RUNNING") {
+      const auto port = plane_.namespace_of(id);
+      const auto endpoint = "endpoints/ep-" + id.substr(4);
+      expect_machine({"namespace " + port, "processes in " + port, "link " + id,
+                      "folder hubs/" + id, "process of hubs/" + id, "folder " + endpoint,
+                      "process of " + endpoint});
+      if (!test::publish(plane_.public_port(kAccount), fmt::format("device-{}", rounds_)))
+        problems_.push_back("the hub does not acknowledge a message");
+      return "runs, and stores";
+    }
+    if (status != "ERROR") problems_.push_back("the hub stays " + status);
+    expect_machine({});
+    if (const auto roles =
+            plane_.query(kAccount, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'hub\\_%'");
+        roles != "0")
+      problems_.push_back("a database role is left");
+    return "failed, and is cleaned up";
+  }
+
+  // Beside the account's network and database, exactly this is on the machine.
+  void expect_machine(std::set<std::string> expected) {
+    expected.insert(before_.begin(), before_.end());
+    std::set<std::string> found;
+    if (test::eventually([&] { return (found = plane_.on_machine()) == expected; }, 10s)) return;
+    for (const auto& what : found)
+      if (!expected.contains(what)) problems_.push_back(what + " is there, and should not be");
+    for (const auto& what : expected)
+      if (!found.contains(what)) problems_.push_back(what + " is not there, and should be");
+  }
+
+  int kills_;
+  std::mt19937 random_;
+  ControlPlaneProcess plane_;
+  milliseconds whole_{};
+  std::set<std::string> before_;
+  int rounds_ = 0;
+  int killed_ = 0;
+  std::map<std::string, int> outcomes_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace
+
+bool run_manage_campaign(const ManageCampaignOptions& options) {
+  test::leave_the_machines_network();
+  fmt::print("seed {}\n", options.seed);
+  return Campaign{options}.run();
+}
+
+}  // namespace hub::chaos
