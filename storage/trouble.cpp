@@ -17,7 +17,8 @@ constexpr Sign kStates[] = {
     {"40", Trouble::batch_refused},         {"55", Trouble::batch_refused},
     {"IH", Trouble::batch_refused},         {"28", Trouble::refused_login},
     {"3D", Trouble::refused_login},         {"3F", Trouble::not_initialised},
-    {"42P01", Trouble::not_initialised},    {"42883", Trouble::not_initialised},
+    {"42501", Trouble::not_permitted},      {"42P01", Trouble::not_initialised},
+    {"42883", Trouble::not_initialised},
 };
 
 // By a part of the message. With several hosts it has a clause for each: what keeps the one that
@@ -79,6 +80,8 @@ TroubleText text_of(Trouble trouble) noexcept {
     case Trouble::refused_login:
       return {"it refuses the hub's login",
               "check user, password and database of the URL, and pg_hba.conf"};
+    case Trouble::not_permitted:
+      return {"the hub lacks a permission on its own tables", "grant what sql/README.md lists"};
     case Trouble::not_initialised:
       return {"the hub's schema is missing or older", "run: iothub db init"};
     case Trouble::batch_refused:

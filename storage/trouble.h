@@ -17,6 +17,7 @@ enum class Trouble : std::uint8_t {
   out_of_disk,
   out_of_memory,
   refused_login,    // password, pg_hba.conf, no such role or database
+  not_permitted,    // a permission on the hub's own tables
   not_initialised,  // the hub's schema is missing or older
   batch_refused,    // one batch has to be sent again: deadlock, lock, cancelled by a timeout
   other,

@@ -64,6 +64,15 @@ TEST_F(BadRows, DeferredUniqueViolation) {
   EXPECT_EQ(dead_letters().substr(0, 19), "1 23505 row_refused");
 }
 
+TEST_F(BadRows, NotNullViolation) {
+  make("CREATE TABLE a (n bigint, t text, more int NOT NULL DEFAULT 1)");
+  write(10);
+  make("ALTER TABLE a ALTER more DROP DEFAULT");
+  write(10, 10);
+  EXPECT_EQ(h.database().query("SELECT count(*) FROM a"), "10");
+  EXPECT_EQ(dead_letters().substr(0, 20), "10 23502 row_refused");
+}
+
 TEST_F(BadRows, ForeignKeyViolation) {
   make(
       "CREATE TABLE known (n bigint PRIMARY KEY); INSERT INTO known SELECT generate_series(0, 49);"
@@ -212,6 +221,25 @@ TEST_F(BadRows, RealDeadlockIsRetried) {
   EXPECT_EQ(h.acknowledged, (std::vector<std::uint64_t>{1, 1}));
   EXPECT_EQ(h.outcomes["a"].duplicates + h.outcomes["b"].duplicates, 2u);
   EXPECT_EQ(h.notices.at(0).substr(0, 18), "unavailable: 40P01");
+}
+
+TEST_F(BadRows, LockTimeoutIsRetried) {
+  make("CREATE TABLE a (n bigint, t text)");
+  h.database().query(
+      fmt::format("ALTER DATABASE {} SET lock_timeout = '20ms'", h.database().name()));
+  h.restart_writer();
+  h.database().query("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE");
+  for (int n = 0; n < 10; ++n) h.append(target, n);
+  h.writer().end_of_turn();
+  h.run_until([&] { return h.writer().counters().batch_retries.value() > 1; });
+  EXPECT_TRUE(h.acknowledged.empty());
+  h.database().query("COMMIT");
+  h.run_until_idle();
+  EXPECT_EQ(h.notices,
+            (std::vector<std::string>{"unavailable: 55P03 canceling statement due to lock timeout",
+                                      "available"}));
+  EXPECT_EQ(h.acknowledged, numbers(10));
+  EXPECT_EQ(dead_letters(), "");
 }
 
 TEST_F(BadRows, DiskFullIsRetried) {

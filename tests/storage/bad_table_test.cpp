@@ -136,5 +136,22 @@ TEST_F(WeakRole, RevokedPermissionIsTheTablesFault) {
             "table_unusable|42501");
 }
 
+// The hub's own tables are no rule's: without them nothing is acknowledged.
+TEST_F(WeakRole, LackingThePermissionForDeadLettersHoldsTheBatch) {
+  h->database().query(
+      "REVOKE INSERT ON iothub.dead_letter FROM weak; ALTER TABLE a ADD CHECK (n <> 2)");
+  for (int n = 1; n <= 3; ++n) h->append(target, n);
+  h->writer().end_of_turn();
+  h->run_until([&] { return !h->notices.empty(); });
+  EXPECT_EQ(h->notices.front(), "unavailable: 42501 permission denied for table dead_letter");
+  EXPECT_TRUE(h->acknowledged.empty());
+  h->database().query("GRANT INSERT ON iothub.dead_letter TO weak");
+  h->run_until_idle();
+  EXPECT_EQ(h->acknowledged, (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(h->database().query("SELECT n FROM a ORDER BY n"), "1\n3");
+  EXPECT_EQ(h->database().query("SELECT reason, sqlstate FROM iothub.dead_letter"),
+            "row_refused|23514");
+}
+
 }  // namespace
 }  // namespace hub::storage

@@ -11,6 +11,7 @@ TEST(Trouble, IsKnownByTheSqlstate) {
   EXPECT_EQ(trouble_of({"57P03", ""}), Trouble::starting_up);
   EXPECT_EQ(trouble_of({"40P01", ""}), Trouble::batch_refused);
   EXPECT_EQ(trouble_of({"42P01", ""}), Trouble::not_initialised);
+  EXPECT_EQ(trouble_of({"42501", ""}), Trouble::not_permitted);
   EXPECT_EQ(trouble_of({"99999", ""}), Trouble::other);
 }
 
