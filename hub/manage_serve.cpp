@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "hub/hub_database.h"
 #include "hub/manage_profile.h"
+#include "hub/service_manager.h"
 #include "instances/accounts.h"
 #include "instances/control_plane.h"
 #include "instances/provider/local_provider.h"
@@ -166,7 +167,9 @@ int serve_manage(const ManageServeOptions& options) {
   log::info("the control plane serves {}; {}", profile.url,
             provider->isolation() == Isolation::namespaces ? "instances are isolated"
                                                            : "instances are NOT isolated");
+  notify_service_manager("READY=1");
   wait_for_the_end();
+  notify_service_manager("STOPPING=1");
   log::info("the control plane stops; instances go on");
   server.stop();
   return 0;
