@@ -36,6 +36,16 @@ void run_nft(const std::string& script, const std::string& what) {
 
 bool interface_exists(const std::string& name) { return ::if_nametoindex(name.c_str()) != 0; }
 
+// An interface also ends by itself, at any moment, once the namespace of its other end is gone.
+void delete_interface(const std::string& name, const std::string& what) {
+  if (!interface_exists(name)) return;
+  try {
+    run_ip(fmt::format("link delete {}\n", name), what);
+  } catch (const ProviderError&) {
+    if (interface_exists(name)) throw;
+  }
+}
+
 struct InterfaceAddress {
   Ipv4 address;
   std::uint8_t mask = 0;
@@ -190,7 +200,7 @@ void Network::remove_vpc(const std::string& vpc_id) const {
     // A namespace ends some time after its file is gone; its interfaces are to end with this call.
     const NamespaceScope inside(name);
     for (const auto& subnet : bridge_ids())
-      run_ip(fmt::format("link delete {}\n", interface_name('b', subnet)), "VPC " + vpc_id);
+      delete_interface(interface_name('b', subnet), "VPC " + vpc_id);
   }
   remove_namespace(name);
 }
@@ -200,8 +210,7 @@ void Network::remove_subnet(const std::string& subnet_id) const {
   for (const auto& name : namespaces_with_prefix(vpc_prefix())) {
     if (!namespace_exists(name)) continue;
     const NamespaceScope inside(name);
-    if (interface_exists(bridge))
-      run_ip(fmt::format("link delete {}\n", bridge), "subnet " + subnet_id);
+    delete_interface(bridge, "subnet " + subnet_id);
   }
 }
 
@@ -209,7 +218,7 @@ void Network::remove_port(const std::string& instance_id) const {
   const auto name = port_namespace(instance_id);
   if (namespace_exists(name)) {
     const NamespaceScope inside(name);
-    if (interface_exists("eth0")) run_ip("link delete eth0\n", "port " + instance_id);
+    delete_interface("eth0", "port " + instance_id);
   }
   remove_namespace(name);
 }
