@@ -1,10 +1,10 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 
 #include "base/message.h"
 #include "broker/mqtt/packet_id.h"
+#include "broker/mqtt/packet_id_table.h"
 
 namespace hub::mqtt {
 
@@ -41,7 +41,7 @@ class InboundFlows {
   // PUBREC is due. True when it is to be sent: not when the flow is gone or further along already.
   bool pubrec(PacketId id);
   // PUBREC goes with an error: the id is free [MQTT-4.3.3-9].
-  void refuse(PacketId id) { flows_.erase(id.value()); }
+  void refuse(PacketId id) { (void)finish(id); }
 
   enum class Release : std::uint8_t {
     free_now,      // call pubcomp() and answer PUBCOMP
@@ -60,23 +60,23 @@ class InboundFlows {
   // Calls f(PacketId) for each durable id that a resend must still find. Order: none.
   template <class F>
   void for_each_durable(F f) const {
-    for (const auto& [id, flow] : flows_) {
-      if (flow.durable && flow.state != State::qos2_releasing) f(PacketId{id});
-    }
+    flows_.for_each([&f](PacketId id, const Flow& flow) {
+      if (flow.durable && flow.state != State::qos2_releasing) f(id);
+    });
   }
   // A durable id of a session that is taken up again after a restart: its row has committed.
-  void restore(PacketId id) { flows_[id.value()] = {State::qos2_recorded, true, false}; }
+  void restore(PacketId id) { flows_.insert(id, {State::qos2_recorded, true, false}); }
 
  private:
   enum class State : std::uint8_t { qos1_pending, qos2_pending, qos2_recorded, qos2_releasing };
   struct Flow {
-    State state;
-    bool durable;
-    bool asked;  // the client that is connected now waits for the answer
+    State state : 2;
+    bool durable : 1;
+    bool asked : 1;  // the client that is connected now waits for the answer
   };
   bool finish(PacketId id);
 
-  boost::unordered_flat_map<std::uint16_t, Flow> flows_;
+  PacketIdTable<Flow> flows_;
 };
 
 }  // namespace hub::mqtt
