@@ -2,30 +2,11 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <tuple>
 
 #include "rules/rule_file.h"
 #include "tests/rules/fakes.h"
-
-namespace {
-std::atomic<std::size_t> allocations{0};
-}  // namespace
-
-// Counts what the whole test program allocates.
-void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
-  throw std::bad_alloc();
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  return std::malloc(size == 0 ? 1 : size);
-}
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#include "tests/support/allocation_count.h"
 
 namespace hub::rules::testing {
 namespace {
@@ -94,9 +75,9 @@ table = "telemetry"
   ASSERT_EQ(sink.rows, 2u);
   ASSERT_EQ(sink.failures, 0u);
 
-  const std::size_t before = allocations.load();
+  const std::size_t before = test::allocations_of_this_thread();
   for (int i = 0; i < 1000; ++i) evaluator.run(message.view, plans, sink);
-  EXPECT_EQ(allocations.load() - before, 0u);
+  EXPECT_EQ(test::allocations_of_this_thread() - before, 0u);
   EXPECT_EQ(sink.rows, 2002u);
   EXPECT_EQ(sink.sent, 1001u);
 }
