@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the packages of packages.txt that are missing; without any missing, it does nothing and
-# needs no network. As root, or as a user with sudo.
+# setup.sh [PACKAGE…]: installs the packages of packages.txt, and those named, that are missing;
+# without any missing, it does nothing and needs no network. As root, or as a user with sudo.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -11,6 +11,7 @@ fail() {
 }
 
 mapfile -t wanted < <(grep -v '^#' "$root/scripts/packages.txt" | grep .)
+wanted+=("$@")
 
 missing() {
   local package
