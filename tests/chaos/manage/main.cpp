@@ -1,24 +1,46 @@
-// Kills the control plane at random instants while it makes a hub, and holds what is there
+// Kills the control plane at random instants while it makes hubs, and holds what is there
 // afterwards, on the machine and in the books, against what has to be: see ../README.md.
-#include <CLI/CLI.hpp>
+#include <charconv>
 #include <iostream>
 #include <random>
+#include <stdexcept>
+#include <string_view>
 
 #include "tests/chaos/manage/campaign.h"
 
-int main(int count, char** arguments) {
+namespace {
+
+constexpr const char* kUsage = "usage: iothub-manage-chaos [--kills N] [--seed N]   (needs root)\n";
+
+hub::chaos::ManageCampaignOptions read_options(int count, char** arguments) {
   hub::chaos::ManageCampaignOptions options;
   options.seed = std::random_device{}();
-  CLI::App app("Kills `iothub manage serve` while it makes hubs. Needs root.",
-               "iothub-manage-chaos");
-  app.add_option("--kills", options.kills, "How many hubs to make, each with a kill or two")
-      ->capture_default_str();
-  app.add_option("--seed", options.seed, "Of the instants; random by default");
-  CLI11_PARSE(app, count, arguments);
+  for (int i = 1; i < count; i += 2) {
+    const std::string_view name = arguments[i];
+    const std::string_view value = i + 1 < count ? arguments[i + 1] : "";
+    const auto* const end = value.data() + value.size();
+    std::from_chars_result read{};
+    if (name == "--kills") {
+      read = std::from_chars(value.data(), end, options.kills);
+    } else if (name == "--seed") {
+      read = std::from_chars(value.data(), end, options.seed);
+    }
+    if (read.ptr != end || read.ec != std::errc{} || value.empty())
+      throw std::invalid_argument(kUsage);
+  }
+  return options;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
   try {
-    return hub::chaos::run_manage_campaign(options) ? 0 : 1;
+    return hub::chaos::run_manage_campaign(read_options(count, arguments)) ? 0 : 1;
+  } catch (const std::invalid_argument& error) {
+    std::cerr << error.what();
+    return 2;
   } catch (const std::exception& error) {
-    std::cerr << "seed " << options.seed << ": " << error.what() << '\n';
+    std::cerr << error.what() << '\n';
     return 1;
   }
 }
