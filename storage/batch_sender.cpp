@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "storage/array_parameter.h"
 #include "storage/ledger_sql.h"
 #include "storage/session_state_sql.h"
 #include "storage/sql_text.h"
@@ -28,18 +29,26 @@ bool says_not_initialised(std::string_view sqlstate) {
   return sqlstate == "3F000" || sqlstate == "42P01" || sqlstate == "42883";
 }
 
+// Someone between the hub and the server has changed backends, or has cleared this one, after all.
+bool lacks_prepared(const Refusal& refusal) {
+  return refusal.fault.sqlstate == "26000" || refusal.fault.sqlstate == "42P05";
+}
+
 }  // namespace
 
-BatchSender::BatchSender(std::string_view hub_id, unsigned shard, WriterCounters& counters)
-    : writer_(fmt::format("{}, {}", quote_literal(hub_id), shard)),
-      tag_(fmt::format("/* iothub {}/{} */ ", hub_id, shard)),
+BatchSender::BatchSender(const PgWriterOptions& options, WriterCounters& counters)
+    : few_rows_(options.few_rows),
+      writer_(fmt::format("{}, {}", quote_literal(options.hub_id), options.shard)),
+      tag_(fmt::format("/* iothub {}/{} */ ", options.hub_id, options.shard)),
       counters_(counters) {}
 
 asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
   const std::string end_stale = fmt::format("SELECT iothub.end_stale_batches({})", writer_);
   // Waits a little for what an earlier link has under way; then ends it.
   const std::string sql = fmt::format(
-      "SET LOCAL lock_timeout = '1s'; SELECT link, batch FROM iothub.claim_writer({})", writer_);
+      "SET LOCAL lock_timeout = '1s'; "
+      "SELECT link, batch, pg_backend_pid() FROM iothub.claim_writer({})",
+      writer_);
   Answer answer = co_await link.exchange(sql);
   if (answer.refusal && reaction_to(answer.refusal->fault.sqlstate) != Reaction::target_fault) {
     const Answer ended = co_await link.exchange(end_stale);
@@ -57,6 +66,7 @@ asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
   }
   const PGresult* const row = answer.results.back().get();
   link_number_ = number_at(row, 0);
+  link.set_backend(static_cast<int>(number_at(row, 2)));
   // What is still running can commit no more, but holds its locks until the server notices.
   if (link_number_ > 1) co_await link.exchange(end_stale);
   co_return Claimed{number_at(row, 1), std::nullopt};
@@ -64,6 +74,25 @@ asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
 
 std::string BatchSender::mark_sql(const Batch& batch) const {
   return fmt::format("iothub.mark_batch({}, {}, {})", writer_, link_number_, batch.number);
+}
+
+ParameterStatement BatchSender::mark_statement(const Batch& batch) {
+  mark_values_.resize(4);
+  mark_values_[0].clear();
+  mark_values_[0].put(link_number_);
+  mark_values_[1].clear();
+  mark_values_[1].put(batch.number);
+  ParameterStatement out{fmt::format("{}SELECT iothub.mark_batch({}, $1, $2)", tag_, writer_),
+                         {kInt8, kInt8},
+                         {mark_values_[0].view(), mark_values_[1].view()},
+                         /*recurs=*/true};
+  if (!batch.ledger.rules.empty()) {
+    ledger_arrays(batch, mark_values_[2], mark_values_[3]);
+    out.sql += fmt::format(", iothub.add_to_ledger({}, $3, $4)", writer_);
+    out.types.insert(out.types.end(), {kTextArray, kInt8Array});
+    out.values.insert(out.values.end(), {mark_values_[2].view(), mark_values_[3].view()});
+  }
+  return out;
 }
 
 asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Batch& batch) {
@@ -84,20 +113,20 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Ba
   co_return co_await send_apart(link, batch);
 }
 
-BatchSender::Whole BatchSender::plan_whole(Batch& batch) {
+BatchSender::Whole BatchSender::plan_whole(Batch& batch, bool direct) {
   Whole out;
   batch.forget_refused();
-  out.mark_sql = "SELECT " + mark_sql(batch);
+  const bool few = direct && batch.rows() <= few_rows_ && batch.dead_letters.count() == 0;
   if (arrays_.size() < batch.targets().size()) arrays_.resize(batch.targets().size());
   for (TargetRows& target : batch.targets()) {
     target.outcome = {target.count(), 0, 0};
     TargetPlan& plan = *target.plan;
     if (target.count() == 0) continue;
-    if (plan.takes_copy()) {
+    if (plan.takes_copy() && !few) {
       out.copy_sql += plan.copy_sql(target.count()) + "; ";
       out.copies.push_back({target.rows.view()});
       out.copied.push_back(&target);
-      out.mark_sql += ", " + plan.check_sql();
+      out.checks += ", " + plan.check_sql();
     } else {
       out.by_array.push_back(
           plan.insert(target.rows.view(), target.count(), arrays_[out.inserted.size()]));
@@ -109,36 +138,38 @@ BatchSender::Whole BatchSender::plan_whole(Batch& batch) {
     out.copies.push_back({batch.dead_letters.rows().view()});
   }
   settle_ledger(batch);
-  if (const auto ledger = ledger_sql(writer_, batch); !ledger.empty()) {
-    out.mark_sql += ", " + ledger;
-  }
   add_session_statements(batch.session_states, session_arrays_, out.by_array);
   add_device_statements(batch.ledger, ledger_arrays_, out.by_array);
+  for (ParameterStatement& statement : out.by_array) statement.sql.insert(0, tag_);
   return out;
 }
 
 asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Batch& batch) {
   for (;;) {
-    Whole whole = plan_whole(batch);
+    Whole whole = plan_whole(batch, link.direct());
     Answer answer;
     std::size_t first_copy = 0;  // its statement
-    if (whole.by_array.empty()) {
-      answer = co_await link.exchange(tag_ + whole.copy_sql + whole.mark_sql, whole.copies);
-    } else if (whole.copies.empty()) {
-      whole.by_array.push_back({whole.mark_sql, {}, {}});
+    if (whole.copies.empty()) {
+      whole.by_array.push_back(mark_statement(batch));
       answer = co_await link.pipeline(whole.by_array);
+    } else if (whole.by_array.empty()) {
+      std::string mark = "SELECT " + mark_sql(batch) + whole.checks;
+      if (const auto ledger = ledger_sql(writer_, batch); !ledger.empty()) mark += ", " + ledger;
+      answer = co_await link.exchange(tag_ + whole.copy_sql + mark, whole.copies);
     } else {
       first_copy = 1;
-      answer = co_await link.exchange(tag_ + "BEGIN; " + whole.copy_sql, whole.copies);
+      std::string begin = tag_ + "BEGIN; " + whole.copy_sql;
+      if (!whole.checks.empty()) begin += "SELECT " + whole.checks.substr(2);
+      answer = co_await link.exchange(std::move(begin), whole.copies);
       const bool copied = !answer.refusal;
       if (copied) {
-        whole.by_array.push_back({whole.mark_sql, {}, {}});
+        whole.by_array.push_back(mark_statement(batch));
         whole.by_array.push_back({"COMMIT", {}, {}});
         answer = co_await link.pipeline(whole.by_array);
       }
       if (answer.refusal) {
         co_await link.exchange("ROLLBACK");
-        if (copied) co_return std::move(answer.refusal);
+        if (copied && !lacks_prepared(*answer.refusal)) co_return std::move(answer.refusal);
       }
     }
     if (!answer.refusal) {
@@ -150,6 +181,11 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
       }
       for (TargetRows* target : whole.copied) target->plan->copied();
       co_return std::nullopt;
+    }
+    if (link.direct() && lacks_prepared(*answer.refusal)) {
+      link.set_pooled();
+      batch.number = next_batch_++;
+      continue;
     }
     // A key that repeats is no fault: the same rows once more, by array.
     const std::size_t refused = answer.refusal->statement - first_copy;

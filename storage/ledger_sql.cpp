@@ -91,6 +91,20 @@ std::string ledger_sql(std::string_view writer, const Batch& batch) {
   return fmt::format("iothub.add_to_ledger({}, ARRAY[{}], '{{{}}}')", writer, rules, numbers);
 }
 
+void ledger_arrays(const Batch& batch, ByteBuffer& rules, ByteBuffer& numbers) {
+  constexpr std::size_t kRowColumns = 2;
+  std::size_t columns = kRowColumns;
+  LedgerCounts{}.for_each([&](std::string_view, std::int64_t) { ++columns; });
+  begin_array(rules, kText, batch.ledger.rules.size());
+  begin_array(numbers, kInt8, batch.ledger.rules.size() * columns);
+  for (const LedgerEntries::Rule& entry : batch.ledger.rules) {
+    add_element(rules, entry.rule);
+    entry.booked.for_each([&](std::string_view, std::int64_t n) { add_element(numbers, n); });
+    add_element(numbers, entry.booked_rows.rows);
+    add_element(numbers, entry.booked_rows.duplicates);
+  }
+}
+
 void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arrays,
                            std::vector<ParameterStatement>& out) {
   static const std::string device_sql = make_device_sql();
@@ -102,7 +116,7 @@ void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arra
   // In the order of the key, so that two writers lock rows in the same order.
   if (!entries.devices.empty()) {
     sort_by_key(entries.devices);
-    ParameterStatement statement{device_sql, {kTextArray, kTextArray}, {}};
+    ParameterStatement statement{device_sql, {kTextArray, kTextArray}, {}, /*recurs=*/true};
     begin_array(arrays[0], kText, entries.devices.size());
     begin_array(arrays[1], kText, entries.devices.size());
     for (std::size_t i = 0; i < count_columns; ++i) {
@@ -134,7 +148,8 @@ void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arra
     }
     out.push_back({kSequenceSql,
                    {kTextArray, kTextArray, kTextArray, kInt8Array},
-                   {own[0].view(), own[1].view(), own[2].view(), own[3].view()}});
+                   {own[0].view(), own[1].view(), own[2].view(), own[3].view()},
+                   /*recurs=*/true});
   }
 }
 

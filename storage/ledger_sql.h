@@ -16,6 +16,10 @@ void settle_ledger(Batch& batch);
 // writer: the arguments that name it, "'hub', shard".
 [[nodiscard]] std::string ledger_sql(std::string_view writer, const Batch& batch);
 
+// The same entries as two parameters in binary form: their rules, and their numbers in the order of
+// iothub.add_to_ledger().
+void ledger_arrays(const Batch& batch, ByteBuffer& rules, ByteBuffer& numbers);
+
 // Appends the statements, two at most, that book the devices' entries. `arrays` is scratch for
 // their parameters, which it must outlive. Sorts the entries.
 void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arrays,

@@ -18,6 +18,7 @@ namespace {
 constexpr std::string_view kCopyHeader("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 constexpr std::string_view kCopyTrailer("\377\377", 2);
 constexpr std::size_t kPieceBytes = 64 * 1024;
+constexpr std::size_t kMaxPrepared = 256;  // each takes some 10 kB of the server's memory
 
 std::string_view field(const PGresult* result, int code) {
   const char* text = PQresultErrorField(result, code);
@@ -137,8 +138,10 @@ asio::awaitable<void> PgLink::put(std::string_view bytes) {
     const int taken =
         PQputCopyData(connection_.get(), piece.data(), static_cast<int>(piece.size()));
     if (taken < 0) lost();
+    const bool whole = taken > 0 && piece.size() == bytes.size();
     if (taken > 0) bytes.remove_prefix(piece.size());
-    co_await flush();
+    // The end of a piece goes with what follows it.
+    if (!whole) co_await flush();
   }
 }
 
@@ -193,45 +196,81 @@ asio::awaitable<Answer> PgLink::exchange(std::string sql, std::span<const CopyRo
   co_return answer;
 }
 
+void PgLink::set_backend(int pid) noexcept { direct_ = pid == PQbackendPID(connection_.get()); }
+
+void PgLink::set_pooled() noexcept { direct_ = false; }
+
+PgLink::Prepared* PgLink::prepared(const ParameterStatement& statement) {
+  if (!direct_ || !statement.recurs) return nullptr;
+  if (const auto known = prepared_.find(statement.sql); known != prepared_.end()) {
+    return &known->second;
+  }
+  if (prepared_.size() == kMaxPrepared) return nullptr;
+  const auto name = fmt::format("iothub_{}", prepared_.size() + 1);
+  return &prepared_.emplace(statement.sql, Prepared{name}).first->second;
+}
+
+void PgLink::send(const ParameterStatement& statement, std::vector<Prepared*>& commands) {
+  PGconn* const pg = connection_.get();
+  const int count = static_cast<int>(statement.values.size());
+  std::vector<const char*> values;
+  std::vector<int> lengths;
+  for (const std::string_view value : statement.values) {
+    values.push_back(value.data());
+    lengths.push_back(static_cast<int>(value.size()));
+  }
+  const std::vector<int> formats(statement.values.size(), 1);
+  int sent = 0;
+  if (Prepared* const as = prepared(statement)) {
+    if (as->state == Prepared::State::absent) {
+      as->state = Prepared::State::asked_for;
+      commands.push_back(as);
+      if (PQsendPrepare(pg, as->name.c_str(), statement.sql.c_str(), count,
+                        statement.types.data()) == 0) {
+        lost();
+      }
+    }
+    sent = PQsendQueryPrepared(pg, as->name.c_str(), count, values.data(), lengths.data(),
+                               formats.data(), 0);
+  } else {
+    sent = PQsendQueryParams(pg, statement.sql.c_str(), count, statement.types.data(),
+                             values.data(), lengths.data(), formats.data(), 0);
+  }
+  commands.push_back(nullptr);
+  if (sent == 0) lost();
+}
+
 asio::awaitable<Answer> PgLink::pipeline(std::span<const ParameterStatement> statements) {
   counters_.statements_sent.add();
   PGconn* const pg = connection_.get();
   if (PQenterPipelineMode(pg) == 0) lost();
-  for (const ParameterStatement& statement : statements) {
-    std::vector<const char*> values;
-    std::vector<int> lengths;
-    for (const std::string_view value : statement.values) {
-      values.push_back(value.data());
-      lengths.push_back(static_cast<int>(value.size()));
-    }
-    const std::vector<int> formats(statement.values.size(), 1);
-    if (PQsendQueryParams(pg, statement.sql.c_str(), static_cast<int>(values.size()),
-                          statement.types.data(), values.data(), lengths.data(), formats.data(),
-                          0) == 0) {
-      lost();
-    }
-  }
+  std::vector<Prepared*> commands;  // what was sent, in order; null for a statement itself
+  for (const ParameterStatement& statement : statements) send(statement, commands);
   if (PQpipelineSync(pg) == 0) lost();
 
   Answer answer;
+  std::size_t command = 0;
   for (bool synced = false; !synced;) {
     PgResult result = co_await next_result();
     if (!result) {
       if (PQstatus(pg) == CONNECTION_BAD) lost();
-      continue;  // the end of one statement's results
+      continue;  // the end of one command's results
     }
-    switch (PQresultStatus(result.get())) {
-      case PGRES_PIPELINE_SYNC:
-        synced = true;
-        break;
-      case PGRES_PIPELINE_ABORTED:
-        break;
-      case PGRES_COMMAND_OK:
-      case PGRES_TUPLES_OK:
-        answer.results.push_back(std::move(result));
-        break;
-      default:
-        if (!answer.refusal) answer.refusal = refusal_of(result.get(), answer.results.size());
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_PIPELINE_SYNC) {
+      synced = true;
+      continue;
+    }
+    const bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (!good && status != PGRES_PIPELINE_ABORTED && !answer.refusal) {
+      answer.refusal = refusal_of(result.get(), answer.results.size());
+    }
+    // COMMIT may be refused when all commands have been answered.
+    Prepared* const preparing = command < commands.size() ? commands[command++] : nullptr;
+    if (preparing != nullptr) {
+      preparing->state = good ? Prepared::State::ready : Prepared::State::absent;
+    } else if (good) {
+      answer.results.push_back(std::move(result));
     }
   }
   if (PQexitPipelineMode(pg) == 0) lost();

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "storage/batch_writer.h"
@@ -50,6 +51,7 @@ struct ParameterStatement {
   std::string sql;
   std::vector<Oid> types;
   std::vector<std::string_view> values;
+  bool recurs = false;  // worth preparing: the same text and types will come again
 };
 
 // A libpq connection inside an io_context: one exchange at a time, never blocking the thread. Every
@@ -68,14 +70,32 @@ class PgLink {
   // copies[i]. The views are read until it completes.
   boost::asio::awaitable<Answer> exchange(std::string sql, std::span<const CopyRows> copies = {});
 
-  // Sends the statements in one pipeline with one Sync at its end.
+  // Sends the statements in one pipeline with one Sync at its end. On a direct link those that
+  // recur are prepared by their first use.
   boost::asio::awaitable<Answer> pipeline(std::span<const ParameterStatement> statements);
+
+  // Tells which backend answers, by its pg_backend_pid(). The link is direct when that is the one
+  // which has greeted it: what is prepared stays. A pooler greets with a number of its own.
+  void set_backend(int pid) noexcept;
+  // Prepares nothing from now on.
+  void set_pooled() noexcept;
+  [[nodiscard]] bool direct() const noexcept { return direct_; }
 
   // Makes a call that waits throw LinkLost.
   void close();
 
  private:
   struct Readiness;
+
+  // A statement that the server has, or is being sent.
+  struct Prepared {
+    std::string name;
+    enum class State { absent, asked_for, ready } state = State::absent;
+  };
+
+  void send(const ParameterStatement& statement, std::vector<Prepared*>& commands);
+  // What to send the statement under; null when it is to be sent as text.
+  Prepared* prepared(const ParameterStatement& statement);
 
   // Waits for the socket to be readable, or writable, and reads what there is.
   boost::asio::awaitable<void> wait(bool for_writing);
@@ -90,6 +110,8 @@ class PgLink {
   PgConnection connection_;
   std::shared_ptr<Readiness> readiness_;
   WriterCounters& counters_;
+  bool direct_ = false;
+  std::unordered_map<std::string, Prepared> prepared_;  // by its SQL
 };
 
 }  // namespace hub::storage

@@ -50,12 +50,14 @@ void add_session_statements(SessionStates& states, std::vector<ByteBuffer>& arra
         {"INSERT INTO iothub.session_state (client_id, state) SELECT * FROM unnest($1, $2) "
          "ON CONFLICT (client_id) DO UPDATE SET state = excluded.state",
          {kTextArray, kByteaArray},
-         {saved_ids.view(), saved_states.view()}});
+         {saved_ids.view(), saved_states.view()},
+         /*recurs=*/true});
   }
   if (removed > 0) {
     out.push_back({"DELETE FROM iothub.session_state WHERE client_id = ANY ($1)",
                    {kTextArray},
-                   {removed_ids.view()}});
+                   {removed_ids.view()},
+                   /*recurs=*/true});
   }
 }
 

@@ -113,8 +113,10 @@ std::string TargetPlan::make_insert_sql() const {
   const std::string names = list(columns, ", ", name);
   const std::string key = list(target_->key, ", ", quoted);
   std::string parameters;
+  std::string elements;
   for (std::size_t i = 1; i <= columns.size(); ++i) {
     fmt::format_to(std::back_inserter(parameters), "{}${}", i > 1 ? ", " : "", i);
+    fmt::format_to(std::back_inserter(elements), "{}unnest(${})", i > 1 ? ", " : "", i);
   }
   std::vector<Column> others;
   std::copy_if(columns.begin(), columns.end(), std::back_inserter(others), [&](const Column& c) {
@@ -124,14 +126,17 @@ std::string TargetPlan::make_insert_sql() const {
       fmt::format("unnest({}) WITH ORDINALITY AS r ({}, {})", parameters, names, kOrdinal);
 
   if (!keyed()) {
-    return fmt::format("INSERT INTO {} ({}) SELECT {} FROM {} ORDER BY {}", table_, names, names,
-                       source, kOrdinal);
+    // As values of the SELECT list the arrays are read side by side, in order, with nothing between
+    // them and the table; in FROM each would first be stored by itself.
+    return fmt::format("INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {}", table_, names,
+                       elements);
   }
   // In the order of the key, so that two writers lock rows in the same order.
   if (target_->on_conflict == OnConflict::ignore || others.empty()) {
     return fmt::format(
-        "INSERT INTO {} ({}) SELECT {} FROM {} ORDER BY {}, {} ON CONFLICT ({}) DO NOTHING", table_,
-        names, names, source, key, kOrdinal, key);
+        "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {} ORDER BY {}, {} "
+        "ON CONFLICT ({}) DO NOTHING",
+        table_, names, names, source, key, kOrdinal, key);
   }
   // The last row of each key wins. A key with a NULL in it is equal to no other.
   const std::string no_key = list(
@@ -147,7 +152,8 @@ std::string TargetPlan::make_insert_sql() const {
   // a partitioned table).
   return fmt::format(
       "WITH r AS MATERIALIZED (SELECT DISTINCT ON ({0}, {1}) {2} FROM {3} ORDER BY {0}, {1}, {4} "
-      "DESC), written AS (INSERT INTO {5} ({2}) SELECT {2} FROM r ON CONFLICT ({0}) DO UPDATE SET "
+      "DESC), written AS (INSERT INTO {5} ({2}) OVERRIDING SYSTEM VALUE SELECT {2} FROM r "
+      "ON CONFLICT ({0}) DO UPDATE SET "
       "{6}) SELECT count(*) FROM r WHERE NOT EXISTS (SELECT FROM {5} AS known WHERE {7})",
       key, lone, names, source, kOrdinal, table_, changes, same_key);
 }
@@ -177,7 +183,7 @@ ParameterStatement TargetPlan::insert(std::string_view rows, std::size_t count,
       at += bytes;
     }
   }
-  ParameterStatement out{insert_sql_, array_types_, {}};
+  ParameterStatement out{insert_sql_, array_types_, {}, /*recurs=*/true};
   for (std::size_t i = 0; i < columns; ++i) out.values.push_back(arrays[i].view());
   return out;
 }

@@ -30,8 +30,9 @@ class TargetPlan {
   [[nodiscard]] std::string copy_sql(std::size_t rows) const;
   [[nodiscard]] const std::string& check_sql() const noexcept { return check_sql_; }
 
-  // One statement that inserts the rows (in COPY's form, none of them cut); the way of rows with a
-  // key, and of single ones. `arrays` is scratch for the parameters, which it must outlive.
+  // One statement that inserts the rows (in COPY's form, none of them cut); the way of small
+  // batches, and of keys that repeat. `arrays` is scratch for the parameters, which it must
+  // outlive.
   [[nodiscard]] ParameterStatement insert(std::string_view rows, std::size_t count,
                                           std::vector<ByteBuffer>& arrays) const;
   // How many new rows the statement's result tells of.

@@ -23,7 +23,7 @@ PgBatchWriter::Impl::Impl(asio::io_context& io, Connector& connector, PgWriterOp
       connector_(connector),
       options_(std::move(options)),
       listener_(&listener),
-      sender_(options_.hub_id, options_.shard, counters_),
+      sender_(options_, counters_),
       wake_(io),
       open_(new_batch()) {}
 

@@ -64,6 +64,14 @@ TEST_F(BadTable, ColumnOfAnotherTypeOfTheSameLength) {
                "ALTER TABLE a ALTER n TYPE bigint USING 0");
 }
 
+TEST_F(BadTable, IsFoundByCopyToo) {
+  h.copy_always();
+  make("CREATE TABLE a (n bigint, t text)");
+  expect_fault("ALTER TABLE a ALTER n TYPE float8", "42804",
+               "column n of a is double precision now, and was bigint when the rule was loaded",
+               "ALTER TABLE a ALTER n TYPE bigint");
+}
+
 TEST_F(BadTable, NewColumnIsNoFault) {
   make("CREATE TABLE a (n bigint, t text)");
   write(10);

@@ -63,13 +63,22 @@ TEST(DatabaseAway, StartsBeforeTheServerDoes) {
   EXPECT_EQ(h.acknowledged, numbers(1));
 }
 
+// How a batch of few rows goes, and what is seen of it on the link.
+enum class Way { copy, array };
+constexpr Way kWays[] = {Way::copy, Way::array};
+// The first piece of a batch that has rows.
+constexpr const char* rows_by(Way way) { return way == Way::copy ? "PGCOPY" : "iothub_"; }
+// The answer that tells of the whole transaction.
+constexpr const char* done_by(Way way) { return way == Way::copy ? "COPY " : "INSERT "; }
+
 // A writer behind a proxy, with one row committed.
 struct ProxiedWriter {
   FaultProxy proxy{PostgresServer::instance().socket_path()};
   WriterHarness h{impatient(), [this](std::string_view database) { return proxy.url(database); }};
   RowTargetPtr target = make_target("a", kColumns);
 
-  ProxiedWriter() {
+  explicit ProxiedWriter(Way way = Way::copy) {
+    if (way == Way::copy) h.copy_always();
     h.database().query(kTable);
     h.append(target, 0);
     h.run_until_idle();
@@ -78,35 +87,39 @@ struct ProxiedWriter {
 };
 
 TEST(DatabaseAway, SendsNoBatchAgainThatCommittedUnheard) {
-  ProxiedWriter w;
-  w.proxy.hold_answers("COPY ");  // the tag of the completed COPY, and with it of the transaction
-  for (int i = 1; i < 10; ++i) w.h.append(w.target, i);
-  w.h.writer().end_of_turn();
-  w.h.run_until([&] { return w.proxy.holds(); });
-  EXPECT_EQ(w.h.database().query(kCounts), "10|10");
-  EXPECT_EQ(w.h.acknowledged, numbers(1));
-  w.proxy.cut();
-  w.h.run_until_idle();
-  EXPECT_EQ(w.h.acknowledged, numbers(10));
-  EXPECT_EQ(w.h.database().query(kCounts), "10|10");
-  EXPECT_EQ(w.counters().commits_in_doubt.value(), 1u);
-  EXPECT_EQ(w.counters().commits_confirmed.value(), 1u);
-  EXPECT_EQ(w.counters().batch_retries.value(), 0u);
-  EXPECT_EQ(w.counters().rows.value(), 10u);
+  for (const Way way : kWays) {
+    ProxiedWriter w(way);
+    w.proxy.hold_answers(done_by(way));
+    for (int i = 1; i < 10; ++i) w.h.append(w.target, i);
+    w.h.writer().end_of_turn();
+    w.h.run_until([&] { return w.proxy.holds(); });
+    EXPECT_EQ(w.h.database().query(kCounts), "10|10");
+    EXPECT_EQ(w.h.acknowledged, numbers(1));
+    w.proxy.cut();
+    w.h.run_until_idle();
+    EXPECT_EQ(w.h.acknowledged, numbers(10));
+    EXPECT_EQ(w.h.database().query(kCounts), "10|10");
+    EXPECT_EQ(w.counters().commits_in_doubt.value(), 1u);
+    EXPECT_EQ(w.counters().commits_confirmed.value(), 1u);
+    EXPECT_EQ(w.counters().batch_retries.value(), 0u);
+    EXPECT_EQ(w.counters().rows.value(), 10u);
+  }
 }
 
 TEST(DatabaseAway, SendsABatchAgainThatWasCutOffBeforeItsEnd) {
-  ProxiedWriter w;
-  w.proxy.hold_questions("PGCOPY");  // the rows
-  for (int i = 1; i < 10; ++i) w.h.append(w.target, i);
-  w.h.writer().end_of_turn();
-  w.h.run_until([&] { return w.proxy.holds(); });
-  w.proxy.cut();
-  w.proxy.release();
-  w.h.run_until_idle();
-  EXPECT_EQ(w.h.acknowledged, numbers(10));
-  EXPECT_EQ(w.h.database().query(kCounts), "10|10");
-  EXPECT_EQ(w.counters().commits_in_doubt.value(), 1u);
+  for (const Way way : kWays) {
+    ProxiedWriter w(way);
+    w.proxy.hold_questions(rows_by(way));
+    for (int i = 1; i < 10; ++i) w.h.append(w.target, i);
+    w.h.writer().end_of_turn();
+    w.h.run_until([&] { return w.proxy.holds(); });
+    w.proxy.cut();
+    w.proxy.release();
+    w.h.run_until_idle();
+    EXPECT_EQ(w.h.acknowledged, numbers(10));
+    EXPECT_EQ(w.h.database().query(kCounts), "10|10");
+    EXPECT_EQ(w.counters().commits_in_doubt.value(), 1u);
+  }
 }
 
 // What a killed hub had sent must not commit behind the back of the one that comes after: its
@@ -172,7 +185,7 @@ TEST(DatabaseAway, RefusesABatchThatArrivesAfterItsLinkWasGivenUp) {
   const auto keyed = make_target("k", kColumns, {"n"}, OnConflict::update);
   for (int i = 0; i < 2; ++i) w.h.append(keyed, 1, "first");  // a repeat: from now on by array
   w.h.run_until_idle();
-  w.proxy.hold_questions("mark_batch");
+  w.proxy.hold_questions(rows_by(Way::array));
   w.h.append(keyed, 1, "early");
   w.h.run_until_idle();  // by another link
   w.h.append(keyed, 1, "late");

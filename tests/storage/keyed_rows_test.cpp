@@ -91,6 +91,7 @@ TEST_F(KeyedRows, GoIntoPartitionedTables) {
 }
 
 TEST_F(KeyedRows, AreOneTransactionWithRowsThatHaveNoKey) {
+  h.copy_always();
   h.database().query(
       "CREATE TABLE k (n bigint PRIMARY KEY, t text); CREATE TABLE a (n bigint, t text)");
   const auto plain = make_target("a", kColumns);
@@ -107,6 +108,7 @@ TEST_F(KeyedRows, AreOneTransactionWithRowsThatHaveNoKey) {
 }
 
 TEST_F(KeyedRows, GoByCopyUntilAKeyRepeats) {
+  h.copy_always();
   h.database().query("CREATE TABLE k (n bigint PRIMARY KEY, t text)");
   auto exchanges = [&, last = std::uint64_t{1}]() mutable {  // 1: the claim
     const std::uint64_t now = h.writer().counters().statements_sent.value();

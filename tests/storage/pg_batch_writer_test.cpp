@@ -40,6 +40,24 @@ TEST(PgBatchWriter, WritesSeveralTablesInOneExchange) {
             1);
 }
 
+TEST(PgBatchWriter, GoesOnWhenTheServerHasForgottenWhatWasPrepared) {
+  WriterHarness h;
+  h.database().query(
+      "CREATE TABLE a (n bigint, t text);"
+      "CREATE FUNCTION forget() RETURNS trigger LANGUAGE plpgsql AS "
+      "$$BEGIN DEALLOCATE ALL; RETURN NULL; END$$;"
+      "CREATE TRIGGER forget AFTER INSERT ON a EXECUTE FUNCTION forget()");
+  const auto target = make_target("a", kColumns);
+  for (int n = 0; n < 5; ++n) {
+    h.append(target, n);
+    h.run_until_idle();
+  }
+  EXPECT_EQ(h.acknowledged, numbers(5));
+  EXPECT_EQ(h.database().query("SELECT count(*), count(DISTINCT n) FROM a"), "5|5");
+  EXPECT_EQ(h.database().count("SELECT count(*) FROM iothub.dead_letter"), 0);
+  EXPECT_TRUE(h.notices.empty());
+}
+
 TEST(PgBatchWriter, RefusesAValueThatDoesNotFitAndKeepsTheRest) {
   WriterHarness h;
   h.database().query("CREATE TABLE a (n bigint, t text)");

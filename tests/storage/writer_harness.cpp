@@ -51,6 +51,11 @@ void WriterHarness::restart_writer() {
   writer_ = std::make_unique<PgBatchWriter>(*io_, *connector_, options_, *this);
 }
 
+void WriterHarness::copy_always() {
+  options_.few_rows = 0;
+  restart_writer();
+}
+
 void WriterHarness::append(const RowTargetPtr& target, std::int64_t n, std::string_view text) {
   const Value values[] = {Value::integer(n), Value::text(text)};
   const auto problem = writer_->append(target, values, message(n));

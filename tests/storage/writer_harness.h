@@ -36,6 +36,8 @@ class WriterHarness : public CommitListener {
 
   // Makes a new writer in the place of the one before, as a hub that starts anew does.
   void restart_writer();
+  // Small batches go by COPY as large ones do. Before anything is written.
+  void copy_always();
   void drop_writer() { writer_.reset(); }
 
   // Adds a row (n bigint, t text) for a message of its own, with a token that bears its number.
