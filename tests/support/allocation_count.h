@@ -4,8 +4,8 @@
 
 namespace hub::test {
 
-// How often the calling thread has allocated memory with operator new, from its start. A program
-// that links this has its operator new replaced by one that counts.
+// How often the calling thread has allocated memory, from its start: with operator new, which a
+// program that links this has replaced by one that counts; or, under a sanitizer, in any way.
 [[nodiscard]] std::size_t allocations_of_this_thread() noexcept;
 
 }  // namespace hub::test
