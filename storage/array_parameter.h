@@ -16,11 +16,12 @@ inline constexpr Oid kByteaArray = 1001;
 inline constexpr Oid kInt8 = 20;
 inline constexpr Oid kInt8Array = 1016;
 
-// Writes an array of one dimension, in binary form: `count` calls of add_element() follow.
-inline void begin_array(ByteBuffer& out, Oid element, std::size_t count) {
+// Writes an array of one dimension, in binary form: `count` calls of add_element() follow, or
+// of add_null() where there may be NULLs.
+inline void begin_array(ByteBuffer& out, Oid element, std::size_t count, bool nulls = false) {
   out.clear();
   out.put(std::int32_t{1});  // dimensions
-  out.put(std::int32_t{0});  // no NULLs
+  out.put(static_cast<std::int32_t>(nulls));
   out.put(static_cast<std::uint32_t>(element));
   out.put(static_cast<std::int32_t>(count));
   out.put(std::int32_t{1});  // the first index
@@ -30,6 +31,8 @@ inline void add_element(ByteBuffer& out, std::string_view bytes) {
   out.put(static_cast<std::int32_t>(bytes.size()));
   out.append(bytes);
 }
+
+inline void add_null(ByteBuffer& out) { out.put(std::int32_t{-1}); }
 
 inline void add_element(ByteBuffer& out, std::int64_t value) {
   out.put(std::int32_t{8});

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "storage/array_parameter.h"
 #include "storage/ledger_sql.h"
 #include "storage/session_state_sql.h"
 #include "storage/sql_text.h"
@@ -40,6 +39,7 @@ BatchSender::BatchSender(const PgWriterOptions& options, WriterCounters& counter
     : few_rows_(options.few_rows),
       writer_(fmt::format("{}, {}", quote_literal(options.hub_id), options.shard)),
       tag_(fmt::format("/* iothub {}/{} */ ", options.hub_id, options.shard)),
+      booking_(writer_, tag_),
       counters_(counters) {}
 
 asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
@@ -65,34 +65,12 @@ asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
     co_return Claimed{0, std::move(fault)};
   }
   const PGresult* const row = answer.results.back().get();
-  link_number_ = number_at(row, 0);
+  const std::uint64_t link_number = number_at(row, 0);
+  booking_.claimed(link_number);
   link.set_backend(static_cast<int>(number_at(row, 2)));
   // What is still running can commit no more, but holds its locks until the server notices.
-  if (link_number_ > 1) co_await link.exchange(end_stale);
+  if (link_number > 1) co_await link.exchange(end_stale);
   co_return Claimed{number_at(row, 1), std::nullopt};
-}
-
-std::string BatchSender::mark_sql(const Batch& batch) const {
-  return fmt::format("iothub.mark_batch({}, {}, {})", writer_, link_number_, batch.number);
-}
-
-ParameterStatement BatchSender::mark_statement(const Batch& batch) {
-  mark_values_.resize(4);
-  mark_values_[0].clear();
-  mark_values_[0].put(link_number_);
-  mark_values_[1].clear();
-  mark_values_[1].put(batch.number);
-  ParameterStatement out{fmt::format("{}SELECT iothub.mark_batch({}, $1, $2)", tag_, writer_),
-                         {kInt8, kInt8},
-                         {mark_values_[0].view(), mark_values_[1].view()},
-                         /*recurs=*/true};
-  if (!batch.ledger.rules.empty()) {
-    ledger_arrays(batch, mark_values_[2], mark_values_[3]);
-    out.sql += fmt::format(", iothub.add_to_ledger({}, $3, $4)", writer_);
-    out.types.insert(out.types.end(), {kTextArray, kInt8Array});
-    out.values.insert(out.values.end(), {mark_values_[2].view(), mark_values_[3].view()});
-  }
-  return out;
 }
 
 asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Batch& batch) {
@@ -148,14 +126,14 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
   for (;;) {
     Whole whole = plan_whole(batch, link.direct());
     Answer answer;
-    std::size_t first_copy = 0;  // its statement
+    std::size_t first_copy = 0;    // its statement
+    std::size_t from_booking = 1;  // statements
     if (whole.copies.empty()) {
-      whole.by_array.push_back(mark_statement(batch));
+      whole.by_array.push_back(booking_.statement(batch));
       answer = co_await link.pipeline(whole.by_array);
     } else if (whole.by_array.empty()) {
-      std::string mark = "SELECT " + mark_sql(batch) + whole.checks;
-      if (const auto ledger = ledger_sql(writer_, batch); !ledger.empty()) mark += ", " + ledger;
-      answer = co_await link.exchange(tag_ + whole.copy_sql + mark, whole.copies);
+      answer = co_await link.exchange(
+          tag_ + whole.copy_sql + "SELECT " + booking_.sql(batch) + whole.checks, whole.copies);
     } else {
       first_copy = 1;
       std::string begin = tag_ + "BEGIN; " + whole.copy_sql;
@@ -163,8 +141,9 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
       answer = co_await link.exchange(std::move(begin), whole.copies);
       const bool copied = !answer.refusal;
       if (copied) {
-        whole.by_array.push_back(mark_statement(batch));
+        whole.by_array.push_back(booking_.statement(batch));
         whole.by_array.push_back({"COMMIT", {}, {}});
+        from_booking = 2;
         answer = co_await link.pipeline(whole.by_array);
       }
       if (answer.refusal) {
@@ -173,6 +152,7 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
       }
     }
     if (!answer.refusal) {
+      booking_.learn(batch, answer.results[answer.results.size() - from_booking].get());
       for (std::size_t i = 0; i < whole.inserted.size(); ++i) {
         TargetRows& target = *whole.inserted[i];
         const std::uint64_t inserted = target.plan->inserted(answer.results[i].get());
@@ -201,8 +181,9 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
 asio::awaitable<std::optional<DatabaseFault>> BatchSender::send_apart(PgLink& link, Batch& batch) {
   batch.forget_refused();
   // Deferred constraints are checked with each piece, not only by COMMIT.
-  Answer begun = co_await link.exchange(fmt::format(
-      "BEGIN; SELECT {}; SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT piece", mark_sql(batch)));
+  Answer begun = co_await link.exchange(
+      fmt::format("BEGIN; SELECT {}; SET CONSTRAINTS ALL IMMEDIATE; SAVEPOINT piece",
+                  booking_.mark_sql(batch)));
   std::optional<DatabaseFault> fault;
   if (begun.refusal) fault = begun.refusal->fault;
   roll_back_ = false;
@@ -212,7 +193,10 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::send_apart(PgLink& li
   }
   if (!fault) {
     const auto refusal = co_await finish_apart(link, batch);
-    if (!refusal) co_return std::nullopt;
+    if (!refusal) {
+      booking_.forget_places();
+      co_return std::nullopt;
+    }
     fault = refusal->fault;
   }
   co_await link.exchange("ROLLBACK");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "storage/batch.h"
+#include "storage/booking.h"
 #include "storage/pg_batch_writer.h"
 #include "storage/pg_link.h"
 #include "storage/writer_counters.h"
@@ -55,10 +56,6 @@ class BatchSender {
  private:
   struct Attempt;
 
-  [[nodiscard]] std::string mark_sql(const Batch& batch) const;
-  // The mark and the ledger, for a pipeline.
-  [[nodiscard]] ParameterStatement mark_statement(const Batch& batch);
-
   // What one batch sends when nothing is wrong with it.
   struct Whole {
     std::string copy_sql;  // statements, each with a semicolon
@@ -81,15 +78,14 @@ class BatchSender {
   std::size_t few_rows_;
   std::string writer_;  // 'hub', shard: the arguments that name it
   std::string tag_;     // a comment that begins its queries; see iothub.end_stale_batches
+  Booking booking_;
   WriterCounters& counters_;
-  std::uint64_t link_number_ = 0;
   std::uint64_t next_batch_ = 1;
 
   // Scratch.
   std::vector<std::vector<ByteBuffer>> arrays_;  // of each keyed target
   std::vector<ByteBuffer> session_arrays_;
   std::vector<ByteBuffer> ledger_arrays_;
-  std::vector<ByteBuffer> mark_values_;
   std::vector<std::size_t> row_starts_;
   bool roll_back_ = false;  // the savepoint's transaction has failed and must be rolled back to it
 };

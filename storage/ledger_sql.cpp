@@ -76,8 +76,7 @@ void settle_ledger(Batch& batch) {
   }
 }
 
-std::string ledger_sql(std::string_view writer, const Batch& batch) {
-  if (batch.ledger.rules.empty()) return {};
+std::string ledger_arrays_sql(const Batch& batch) {
   std::string rules;
   std::string numbers;
   for (const LedgerEntries::Rule& entry : batch.ledger.rules) {
@@ -88,7 +87,12 @@ std::string ledger_sql(std::string_view writer, const Batch& batch) {
         [&](std::string_view, std::int64_t value) { numbers += std::to_string(value) + ","; });
     numbers += fmt::format("{},{}", entry.booked_rows.rows, entry.booked_rows.duplicates);
   }
-  return fmt::format("iothub.add_to_ledger({}, ARRAY[{}], '{{{}}}')", writer, rules, numbers);
+  return fmt::format("ARRAY[{}]::text[], '{{{}}}'", rules, numbers);
+}
+
+std::string ledger_sql(std::string_view writer, const Batch& batch) {
+  if (batch.ledger.rules.empty()) return {};
+  return fmt::format("iothub.add_to_ledger({}, {})", writer, ledger_arrays_sql(batch));
 }
 
 void ledger_arrays(const Batch& batch, ByteBuffer& rules, ByteBuffer& numbers) {

@@ -12,13 +12,15 @@ namespace hub::storage {
 // Sets what each rule's entry of the batch books, given the outcome of the batch's targets.
 void settle_ledger(Batch& batch);
 
+// The rules' entries as two arguments: the rules, and their numbers in the order of
+// iothub.add_to_ledger().
+[[nodiscard]] std::string ledger_arrays_sql(const Batch& batch);
+// The same as two parameters in binary form.
+void ledger_arrays(const Batch& batch, ByteBuffer& rules, ByteBuffer& numbers);
+
 // An expression for a SELECT list that books the rules' entries; empty when there is none.
 // writer: the arguments that name it, "'hub', shard".
 [[nodiscard]] std::string ledger_sql(std::string_view writer, const Batch& batch);
-
-// The same entries as two parameters in binary form: their rules, and their numbers in the order of
-// iothub.add_to_ledger().
-void ledger_arrays(const Batch& batch, ByteBuffer& rules, ByteBuffer& numbers);
 
 // Appends the statements, two at most, that book the devices' entries. `arrays` is scratch for
 // their parameters, which it must outlive. Sorts the entries.

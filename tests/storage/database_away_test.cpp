@@ -265,7 +265,7 @@ TEST(DatabaseAway, WaitsWhileTheDatabaseIsReadOnly) {
   h.append(target, 0);
   h.writer().end_of_turn();
   h.run_until([&] { return !h.notices.empty(); });
-  EXPECT_EQ(h.notices[0], "unavailable: 25006 cannot execute INSERT in a read-only transaction");
+  EXPECT_EQ(h.notices[0], "unavailable: 25006 cannot execute UPDATE in a read-only transaction");
   h.database().query(
       fmt::format("SET default_transaction_read_only = off; ALTER DATABASE {} RESET "
                   "default_transaction_read_only",
