@@ -19,7 +19,9 @@ struct KeptHeader {
   std::uint32_t payload_bytes;
   Qos qos;
   bool retain;
+  std::uint8_t unused[6] = {};  // no byte without a value: messages go to the spool as they are
 };
+static_assert(sizeof(KeptHeader) == 48);
 
 void put_text(ByteBuffer& out, std::string_view text) {
   out.put(static_cast<std::int32_t>(text.size()));
@@ -97,6 +99,33 @@ MessageView KeptMessages::view(std::uint32_t number) const {
   out.qos = header.qos;
   out.retain = header.retain;
   return out;
+}
+
+std::size_t KeptMessages::count_all(std::string_view messages) {
+  KeptMessages all;
+  return all.add_all(messages) ? all.count() : 0;
+}
+
+bool KeptMessages::add_all(std::string_view messages) {
+  const std::size_t first = starts_.size();
+  for (std::size_t at = 0; at < messages.size();) {
+    const std::size_t left = messages.size() - at;
+    KeptHeader header;
+    bool whole = left >= sizeof header;
+    if (whole) std::memcpy(&header, messages.data() + at, sizeof header);
+    const std::uint64_t bytes = !whole ? 0
+                                       : sizeof header + std::uint64_t{header.topic_bytes} +
+                                             header.client_id_bytes + header.username_bytes +
+                                             header.payload_bytes;
+    if (!whole || bytes > left) {
+      starts_.resize(first);
+      return false;
+    }
+    starts_.push_back(bytes_.size() + at);
+    at += bytes;
+  }
+  bytes_.append(messages);
+  return true;
 }
 
 void KeptMessages::clear() noexcept {
@@ -179,7 +208,9 @@ void Batch::clear(std::uint64_t new_serial) {
   failed_by_rule.clear();
   tokens.clear();
   held_bytes = 0;
+  spooled.reset();
   number = 0;
+  number_is_final = false;
   attempts = 0;
   search_rows = false;
   lone_failures = 0;

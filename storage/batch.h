@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "storage/batch_writer.h"
 #include "storage/byte_buffer.h"
 #include "storage/ledger_entries.h"
+#include "storage/spool_store.h"
 #include "storage/target_plan.h"
 
 namespace hub::storage {
@@ -21,7 +23,15 @@ class KeptMessages {
   std::uint32_t keep(const MessageView& message);
   [[nodiscard]] MessageView view(std::uint32_t number) const;
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_.size(); }
+  [[nodiscard]] std::size_t count() const noexcept { return starts_.size(); }
   void clear() noexcept;
+
+  // All of them, for add_all(): in this program's own form.
+  [[nodiscard]] std::string_view all() const noexcept { return bytes_.view(); }
+  // How many that are; 0 when they are malformed.
+  [[nodiscard]] static std::size_t count_all(std::string_view messages);
+  // Keeps them behind those that are there. False, and keeps nothing, when they are malformed.
+  [[nodiscard]] bool add_all(std::string_view messages);
 
  private:
   ByteBuffer bytes_;
@@ -57,6 +67,10 @@ class DeadLetters {
   };
 
   void add(const Cause& cause, const MessageView& message, std::uint32_t attempts);
+  void add_rows(std::string_view rows, std::size_t count) {
+    rows_.append(rows);
+    count_ += count;
+  }
   [[nodiscard]] const ByteBuffer& rows() const noexcept { return rows_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
   void clear() noexcept;
@@ -93,9 +107,11 @@ struct Batch {
   std::vector<Receipt> failed_by_rule;  // of `dead_letters`
   std::vector<AckToken> tokens;
   std::size_t held_bytes = 0;
+  std::optional<Spooled> spooled;  // it is in the spool as well, and acknowledged
 
   // How it fared so far.
   std::uint64_t number = 0;                      // its mark in iothub.writer, of the last attempt
+  bool number_is_final = false;                  // as the spool has it by that number
   std::uint32_t attempts = 0;                    // transactions begun
   bool search_rows = false;                      // look for the row that is to blame
   std::uint32_t lone_failures = 0;               // of a suspect row, alone
@@ -105,13 +121,16 @@ struct Batch {
   std::uint64_t unusable_rows = 0;               // of `refused`, with their whole table
 
   [[nodiscard]] std::span<TargetRows> targets() noexcept { return {targets_.data(), used_}; }
+  [[nodiscard]] std::span<const TargetRows> targets() const noexcept {
+    return {targets_.data(), used_};
+  }
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   [[nodiscard]] std::size_t row_bytes() const noexcept { return row_bytes_; }
 
   // The rows of this target, none at first.
   TargetRows& rows_of(TargetPlan& plan);
-  void row_added(std::size_t bytes) noexcept {
-    ++rows_;
+  void rows_added(std::size_t rows, std::size_t bytes) noexcept {
+    rows_ += rows;
     row_bytes_ += bytes;
   }
 

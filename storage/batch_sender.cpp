@@ -74,7 +74,7 @@ asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
 }
 
 asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Batch& batch) {
-  batch.number = next_batch_++;
+  renumber(batch);
   ++batch.attempts;
   const auto targets = batch.targets();
   const bool expects_fault = std::any_of(targets.begin(), targets.end(),
@@ -85,7 +85,7 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Ba
     const Reaction reaction = reaction_to(refusal->fault.sqlstate);
     if (reaction == Reaction::suspect_row) batch.search_rows = true;
     if (reaction == Reaction::retry || reaction == Reaction::suspect_row) co_return refusal->fault;
-    batch.number = next_batch_++;
+    renumber(batch);
   }
   counters_.batches_split.add();
   co_return co_await send_apart(link, batch);
@@ -174,7 +174,7 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
                          whole.copied[refused]->plan->keyed();
     if (!repeats) co_return std::move(answer.refusal);
     whole.copied[refused]->plan->key_repeats();
-    batch.number = next_batch_++;
+    renumber(batch);
   }
 }
 

@@ -48,6 +48,12 @@ class BatchSender {
   };
   boost::asio::awaitable<Claimed> claim(PgLink& link);
 
+  // A number beyond all before; and the same from that one on.
+  [[nodiscard]] std::uint64_t take_number() noexcept { return next_batch_++; }
+  void number_from(std::uint64_t number) noexcept {
+    if (next_batch_ < number) next_batch_ = number;
+  }
+
   // One attempt. Sets batch.number before anything is sent, and the outcome of each target before
   // COMMIT is. Empty when the batch has committed; otherwise why it is to be sent again after a
   // pause. Throws LinkLost: it may have committed.
@@ -55,6 +61,10 @@ class BatchSender {
 
  private:
   struct Attempt;
+
+  void renumber(Batch& batch) noexcept {
+    if (!batch.number_is_final) batch.number = take_number();
+  }
 
   // What one batch sends when nothing is wrong with it.
   struct Whole {

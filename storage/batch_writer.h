@@ -13,6 +13,7 @@
 #include "base/table_schema.h"
 #include "base/value.h"
 #include "storage/ledger.h"
+#include "storage/spool_store.h"
 
 namespace hub::storage {
 
@@ -86,6 +87,19 @@ class CommitListener {
   // the reason changes; on_database_available() follows when a batch or a connection succeeds.
   virtual void on_database_unavailable(const DatabaseFault& /*fault*/) {}
   virtual void on_database_available() {}
+
+  // Batches are acknowledged from the spool from now on; on_spool_drained() follows when the
+  // database has all of them.
+  virtual void on_spooling() {}
+  virtual void on_spool_drained() {}
+
+  // The spool takes nothing: acknowledgements wait for the database. Called when the reason
+  // changes; on_spool_available() follows.
+  virtual void on_spool_unavailable(const SpoolFault& /*fault*/) {}
+  virtual void on_spool_available() {}
+
+  // So many records that were acknowledged from the spool are not in it any more.
+  virtual void on_spool_lost(std::uint64_t /*records*/, std::string_view /*why*/) {}
 };
 
 struct BatchLimits {

@@ -53,6 +53,7 @@ struct Receipt {
   MessageId message;
   std::uint64_t rule_hash = 0;
 
+  Receipt() = default;
   Receipt(std::string_view rule, const MessageId& id);
   friend bool operator==(const Receipt&, const Receipt&) = default;
   friend auto operator<=>(const Receipt& a, const Receipt& b) noexcept {

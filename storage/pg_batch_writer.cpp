@@ -57,6 +57,7 @@ bool PgBatchWriter::congested() const noexcept { return impl_->congested(); }
 std::size_t PgBatchWriter::held_bytes() const noexcept { return impl_->held_bytes(); }
 bool PgBatchWriter::idle() const noexcept { return impl_->idle(); }
 std::uint64_t PgBatchWriter::last_booked() const noexcept { return impl_->last_booked(); }
+Spooled PgBatchWriter::spooled() const noexcept { return impl_->spooled(); }
 const WriterCounters& PgBatchWriter::counters() const noexcept { return impl_->counters(); }
 
 }  // namespace hub::storage

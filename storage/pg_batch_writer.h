@@ -14,6 +14,8 @@ class io_context;
 
 namespace hub::storage {
 
+class Spool;
+
 struct PgWriterOptions {
   // Names this writer among all writers of one database, for ever: the hub's id, made anew at each
   // start (a UUID as text), and the shard's number.
@@ -35,6 +37,11 @@ struct PgWriterOptions {
   // a half.
   std::chrono::milliseconds first_pause{50};
   std::chrono::milliseconds last_pause{10'000};
+
+  // Where batches go, to be acknowledged from there, when the database has committed none for that
+  // long although one waits; and where those go that come while others are there. Null: they wait.
+  Spool* spool = nullptr;
+  std::chrono::milliseconds spool_after{2'000};
 };
 
 // The BatchWriter on a non-blocking libpq connection inside the shard's io_context.
@@ -44,9 +51,9 @@ struct PgWriterOptions {
 // the batch committed, so nothing is sent twice. storage/README.md has the whole story: batches,
 // bad rows, faults, retries.
 //
-// Made, used and destroyed on the shard's thread. `io`, `connector` and `listener` outlive it.
-// Connects by itself, at once; until then batches are held. Destruction drops what has not
-// committed.
+// Made, used and destroyed on the shard's thread. `io`, `connector`, `listener` and the spool
+// outlive it. Connects by itself, at once; until then batches are held. Destruction drops what has
+// not committed.
 class PgBatchWriter final : public BatchWriter {
  public:
   PgBatchWriter(boost::asio::io_context& io, Connector& connector, PgWriterOptions options,
@@ -75,6 +82,10 @@ class PgBatchWriter final : public BatchWriter {
 
   // The mark (iothub.writer.batch) of the last batch whose account the listener has been told.
   [[nodiscard]] std::uint64_t last_booked() const noexcept;
+
+  // What is in the spool and not in the database, without what is just being appended. idle() does
+  // not wait for it. What an earlier writer of the same name has left is drained, too.
+  [[nodiscard]] Spooled spooled() const noexcept;
 
   [[nodiscard]] const WriterCounters& counters() const noexcept;
 

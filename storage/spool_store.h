@@ -34,6 +34,14 @@ struct SpoolRecord {
   std::string body;
 };
 
+// One record of an owner, or several that follow one another.
+struct Spooled {
+  SpoolPosition last;
+  std::uint64_t records = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+};
+
 // Why the spool took nothing.
 struct SpoolFault {
   bool full = false;  // its bound, or the disk's

@@ -25,7 +25,10 @@ PgBatchWriter::Impl::Impl(asio::io_context& io, Connector& connector, PgWriterOp
       listener_(&listener),
       sender_(options_, counters_),
       wake_(io),
-      open_(new_batch()) {}
+      open_(new_batch()),
+      watch_(io) {
+  if (options_.spool != nullptr) open_lane();
+}
 
 void PgBatchWriter::Impl::start() {
   asio::co_spawn(io_, [self = shared_from_this()] { return run(self); }, asio::detached);
@@ -35,6 +38,8 @@ void PgBatchWriter::Impl::stop() {
   listener_ = nullptr;
   attempt_.reset();
   if (link_) link_->close();
+  if (lane_) lane_->close();
+  watch_.cancel();
   wake_.cancel();
 }
 
@@ -49,7 +54,7 @@ std::optional<std::string> PgBatchWriter::Impl::append(const RowTargetPtr& targe
   const std::size_t row_bytes = rows.rows.size() - row_start;
   const std::size_t kept_before = open_->messages.bytes();
   rows.messages.push_back(open_->messages.keep(message));
-  open_->row_added(row_bytes);
+  open_->rows_added(1, row_bytes);
   hold(*open_, row_bytes + open_->messages.bytes() - kept_before + sizeof(std::uint32_t));
   return std::nullopt;
 }
@@ -101,6 +106,7 @@ void PgBatchWriter::Impl::end_of_turn() {
   if (open_->rows() >= options_.limits.rows || open_->row_bytes() >= options_.limits.bytes) {
     queue_.push_back(close_open());
   }
+  if (lane_) watch();
 }
 
 std::unique_ptr<Batch> PgBatchWriter::Impl::new_batch() {
@@ -140,7 +146,9 @@ void PgBatchWriter::Impl::finish_sending() {
     counters_.duplicates.add(target.outcome.duplicates);
     note_usability(target);
   }
+  ++commits_;
   finished_.push_back(std::move(sending_));
+  if (lane_) on_spooled_commit(batch);
   schedule_delivery();
 }
 
@@ -163,7 +171,8 @@ void PgBatchWriter::Impl::note_usability(const TargetRows& rows) {
 Batch& PgBatchWriter::Impl::last_uncommitted() {
   if (!open_->empty()) return *open_;
   if (!queue_.empty()) return *queue_.back();
-  if (sending_) return *sending_;
+  if (appending_) return *appending_;
+  if (sending_ && !sending_->spooled) return *sending_;
   // Everything has committed: the token follows what the listener has yet to be told.
   if (finished_.empty()) finished_.push_back(new_batch());
   schedule_delivery();
@@ -207,7 +216,8 @@ void PgBatchWriter::Impl::forget_unused_plans() {
   std::uint64_t oldest = open_->serial;
   if (sending_) oldest = std::min(oldest, sending_->serial);
   if (!queue_.empty()) oldest = std::min(oldest, queue_.front()->serial);
-  if (!finished_.empty()) oldest = std::min(oldest, finished_.front()->serial);
+  if (appending_) oldest = std::min(oldest, appending_->serial);
+  for (const auto& batch : finished_) oldest = std::min(oldest, batch->serial);
   std::erase_if(plans_, [oldest](const auto& entry) {
     const TargetPlan& plan = *entry.second;
     return plan.target_ptr().use_count() == 1 && plan.batch_serial < oldest;

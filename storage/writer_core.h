@@ -16,13 +16,16 @@
 #include "storage/connector.h"
 #include "storage/pg_batch_writer.h"
 #include "storage/pg_link.h"
+#include "storage/spool_lane.h"
+#include "storage/spool_record.h"
 
 namespace hub::storage {
 
 // What is behind PgBatchWriter, whose calls these are; and the coroutine that connects and sends.
 //
 // Batches go round: open_ (takes rows) → queue_ (full, waiting) → sending_ → finished_ (committed,
-// the listener not yet told) → spare_ (empty).
+// the listener not yet told) → spare_ (empty). With a spool: queue_ → appending_ → spare_, and
+// later from its record → sending_; and what has been in sending_ for too long is appended, too.
 class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(boost::asio::io_context& io, Connector& connector, PgWriterOptions options,
@@ -43,9 +46,8 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   void end_of_turn();
   [[nodiscard]] bool congested() const noexcept { return congested_; }
   [[nodiscard]] std::size_t held_bytes() const noexcept { return held_bytes_; }
-  [[nodiscard]] bool idle() const noexcept {
-    return open_->empty() && queue_.empty() && sending_ == nullptr && !delivery_scheduled_;
-  }
+  [[nodiscard]] bool idle() const noexcept { return !waits() && !delivery_scheduled_; }
+  [[nodiscard]] Spooled spooled() const noexcept { return lane_ ? lane_->waiting() : Spooled{}; }
   [[nodiscard]] std::uint64_t last_booked() const noexcept { return last_booked_; }
   [[nodiscard]] const WriterCounters& counters() const noexcept { return counters_; }
 
@@ -69,6 +71,25 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   // Between two attempts; longer with each failure in a row.
   boost::asio::awaitable<void> pause();
 
+  // The spool (writer_spool.cpp), of a writer that has one.
+  void open_lane();
+  // There is something that is neither committed nor in the spool.
+  [[nodiscard]] bool waits() const noexcept {
+    return !open_->empty() || !queue_.empty() || appending_ ||
+           (sending_ != nullptr && !sending_->spooled);
+  }
+  void watch();  // end_of_turn() has left something that waits
+  void on_watch();
+  void turn_to_spool();
+  void append_to_spool();
+  void append_to_spool(Batch& batch);
+  void on_appended(const Spooled& place, const std::optional<SpoolFault>& fault);
+  void acknowledge(Batch& batch);
+  // The next records as one batch; null while they are being read.
+  std::unique_ptr<Batch> take_spooled();
+  void on_spooled_commit(const Batch& batch);
+  void note_drained();
+
   // Batches (writer_core.cpp).
   std::unique_ptr<Batch> new_batch();
   std::unique_ptr<Batch> close_open();
@@ -81,6 +102,7 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   void update_congestion() noexcept;
 
   TargetPlan& plan_of(const RowTargetPtr& target);
+  TargetPlan& drain_plan_of(const RowTargetPtr& target);
   void forget_unused_plans();
 
   // Tells the listener what has happened, in a handler of its own. It may call the writer, which
@@ -104,6 +126,7 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   unsigned timeout_factor_ = 1;
   std::uint64_t timeouts_seen_ = 0;
   std::optional<DatabaseFault> trouble_;  // that the listener was told of last
+  TimePoint trouble_since_;
 
   std::uint64_t last_serial_ = 0;
   std::uint64_t last_booked_ = 0;
@@ -113,6 +136,22 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   std::unique_ptr<Batch> sending_;
   std::deque<std::unique_ptr<Batch>> finished_;
   bool closing_ = false;  // save_session_state() and add_to_…() may be called
+
+  std::unique_ptr<SpoolLane> lane_;
+  SpoolTargets spool_targets_;
+  bool spooling_ = false;             // what is closed goes to the spool
+  bool told_spooling_ = false;        // the listener knows that the spool is in use
+  std::unique_ptr<Batch> appending_;  // on its way there, unless that is sending_
+  std::uint64_t appending_serial_ = 0;
+  std::uint64_t in_database_ = 0;          // the last batch that is, as of the last claim
+  std::optional<SpoolFault> spool_fault_;  // that the listener was told of last
+  boost::asio::steady_timer watch_;        // runs while something waits
+  bool watching_ = false;
+  std::uint64_t commits_ = 0;
+  std::uint64_t commits_seen_ = 0;  // by watch_
+  TimePoint commits_seen_at_;
+  // Apart from plans_: their batches are filled at the same time.
+  std::unordered_map<const RowTarget*, std::unique_ptr<TargetPlan>> drain_plans_;
 
   std::deque<Notice> notices_;
   bool delivery_scheduled_ = false;

@@ -38,7 +38,11 @@ class Counter {
   X(connection_failures)                                                                        \
   X(commits_in_doubt)  /* the link broke with a batch under way */                              \
   X(commits_confirmed) /* … and that batch proved to be committed: not sent again */            \
-  X(answer_timeouts)   /* the database did not answer, the link was dropped */
+  X(answer_timeouts)   /* the database did not answer, the link was dropped */                  \
+  X(spooled_batches)   /* acknowledged from the spool, as the database was away */              \
+  X(spooled_bytes)                                                                              \
+  X(spool_records_drained) /* committed, and gone from the spool */                             \
+  X(spool_records_lost)    /* not to be read any more */
 
 struct WriterCounters {
 #define HUB_COUNTER(name) Counter name;

@@ -13,6 +13,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr unsigned kMaxTimeoutFactor = 10;
+constexpr std::chrono::seconds kReadAgain{1};
 
 }  // namespace
 
@@ -60,6 +61,8 @@ asio::awaitable<void> PgBatchWriter::Impl::connect() {
     co_return;
   }
   counters_.connections.add();
+  in_database_ = claimed.last_batch;
+  sender_.number_from(claimed.last_batch + 1);
   if (sending_ && sending_->number != 0 && sending_->number == claimed.last_batch) {
     counters_.commits_confirmed.add();
     finish_sending();
@@ -70,7 +73,12 @@ asio::awaitable<void> PgBatchWriter::Impl::connect() {
 
 asio::awaitable<void> PgBatchWriter::Impl::send_next() {
   while (!sending_) {
-    if (!queue_.empty()) {
+    if (lane_ && !lane_->empty()) {
+      sending_ = take_spooled();
+      if (sending_ || lane_->empty()) continue;
+      co_await woken(asio::steady_timer::clock_type::now() + kReadAgain);
+      if (stopped()) co_return;
+    } else if (!queue_.empty()) {
       sending_ = std::move(queue_.front());
       queue_.pop_front();
     } else if (!open_->empty()) {
@@ -109,6 +117,7 @@ void PgBatchWriter::Impl::on_link_lost(DatabaseFault fault) {
 
 void PgBatchWriter::Impl::on_trouble(DatabaseFault fault) {
   ++failures_;
+  if (!trouble_) trouble_since_ = asio::steady_timer::clock_type::now();
   const bool known =
       trouble_ && trouble_->sqlstate == fault.sqlstate && trouble_->message == fault.message;
   if (known) return;

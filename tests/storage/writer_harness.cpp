@@ -132,6 +132,19 @@ void WriterHarness::on_database_unavailable(const DatabaseFault& fault) {
 
 void WriterHarness::on_database_available() { notices.emplace_back("available"); }
 
+void WriterHarness::on_spooling() { notices.emplace_back("spooling"); }
+void WriterHarness::on_spool_drained() { notices.emplace_back("drained"); }
+
+void WriterHarness::on_spool_unavailable(const SpoolFault& fault) {
+  notices.push_back(fmt::format("spool {}: {}", fault.full ? "full" : "broken", fault.message));
+}
+
+void WriterHarness::on_spool_available() { notices.emplace_back("spool available"); }
+
+void WriterHarness::on_spool_lost(std::uint64_t records, std::string_view why) {
+  notices.push_back(fmt::format("lost {}: {}", records, why));
+}
+
 std::vector<std::uint64_t> numbers(std::uint64_t count) {
   std::vector<std::uint64_t> out(count);
   std::iota(out.begin(), out.end(), 0);

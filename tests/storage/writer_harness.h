@@ -72,6 +72,11 @@ class WriterHarness : public CommitListener {
   void on_target_usable(const RowTarget& target) override;
   void on_database_unavailable(const DatabaseFault& fault) override;
   void on_database_available() override;
+  void on_spooling() override;
+  void on_spool_drained() override;
+  void on_spool_unavailable(const SpoolFault& fault) override;
+  void on_spool_available() override;
+  void on_spool_lost(std::uint64_t records, std::string_view why) override;
 
   test::TestDatabase database_;
   PgWriterOptions options_;

@@ -1,0 +1,163 @@
+// A spool that an earlier writer has left: each of its records is in the database once.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "storage/session_states.h"
+#include "tests/storage/spooling_writer.h"
+
+namespace hub::storage {
+namespace {
+
+using test::PostgresServer;
+using testing::Contains;
+
+TEST(SpoolDrain, AWriterOfTheSameNameGivesTheDatabaseWhatAnEarlierOneHasLeft) {
+  SpoolingWriter w;
+  w.write(0, 1);
+  PostgresServer::instance().stop();
+  w.write(1, 30);
+  w.keep_files();
+  w.restart_with_kept_files();
+  EXPECT_EQ(w.h().writer().spooled().records, 29u);
+  PostgresServer::instance().start();
+  w.run_until_drained();
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(30));
+  EXPECT_EQ(w.h().notices.back(), "drained");
+}
+
+TEST(SpoolDrain, IsStoppedAfterAnyNumberOfCommitsAndRepeatsNone) {
+  constexpr std::int64_t kRows = 12;
+  for (std::int64_t commits = 0; commits <= kRows; ++commits) {
+    SpoolingWriter w;
+    w.h().options().limits.rows = 1;  // a transaction for each record
+    w.restart();
+    PostgresServer::instance().stop();
+    w.write(0, kRows);
+    w.keep_files();  // nothing is removed from these
+    PostgresServer::instance().start();
+    w.h().run_until([&] {
+      return w.counters().spool_records_drained.value() >= static_cast<std::uint64_t>(commits);
+    });
+    w.restart_with_kept_files();
+    w.run_until_drained();
+    EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(kRows)) << commits;
+  }
+}
+
+TEST(SpoolDrain, IsStoppedAtAnyTurnOfTheLoopAndRepeatsNothing) {
+  constexpr std::int64_t kRows = 40;
+  for (int handlers = 0; handlers < 60; handlers += 3) {
+    SpoolingWriter w;
+    w.h().options().limits.rows = 7;
+    w.restart();
+    PostgresServer::instance().stop();
+    w.write(0, kRows);
+    PostgresServer::instance().start();
+    w.h().run_handlers(handlers);
+    w.keep_files();
+    w.h().drop_writer();  // what it has sent may commit yet
+    load_session_states(w.h().database().url(), [](std::string_view, std::string_view) {});
+    w.restart_with_kept_files();
+    w.run_until_drained();
+    EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(kRows)) << handlers;
+  }
+}
+
+TEST(SpoolDrain, BringsSessionStatesDeadLettersKeyedRowsAndTheLedger) {
+  SpoolingWriter w;
+  w.h().database().query("CREATE TABLE k (n bigint PRIMARY KEY, t text)");
+  const auto keyed = make_target("k", kSpooledColumns, {"n"}, OnConflict::update);
+  std::int64_t n = 0;
+  w.h().when_closing = [&] {
+    w.h().writer().save_session_state("c1", "state " + std::to_string(n));
+    w.h().writer().add_to_ledger("r", {.received = 3, .committed = 2, .dead_lettered = 1}, {});
+    w.h().writer().add_to_device_ledger("r", "d1", {.received = 3, .committed = 3});
+    w.h().writer().add_to_sequence("r", "d1", fmt::format("{{[{0},{1})}}", n, n + 1), 0);
+  };
+  PostgresServer::instance().stop();
+  for (; n < 10; ++n) {
+    w.h().append(keyed, 1, fmt::format("value {}", n));
+    w.h().writer().append_dead_letter("r", "dump a", "value_unfit", "too long",
+                                      WriterHarness::message(n));
+    w.write(n, n + 1);
+  }
+  w.restart();
+  w.h().when_closing = nullptr;
+  PostgresServer::instance().start();
+  w.run_until_drained();
+  auto& database = w.h().database();
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(10));
+  EXPECT_EQ(database.query("SELECT n, t FROM k"), "1|value 9");
+  EXPECT_EQ(database.count("SELECT count(*) FROM iothub.dead_letter"), 10);
+  EXPECT_EQ(database.query("SELECT convert_from(state, 'UTF8') FROM iothub.session_state"),
+            "state 9");
+  EXPECT_EQ(database.query("SELECT received, committed, dead_lettered FROM iothub.ledger"),
+            "30|20|10");
+  EXPECT_EQ(database.query("SELECT received FROM iothub.device_ledger"), "30");
+  EXPECT_EQ(database.query("SELECT seen FROM iothub.device_sequence"), "{[0,10)}");
+}
+
+TEST(SpoolDrain, RowsThatTheDatabaseRefusesBecomeDeadLetters) {
+  SpoolingWriter w;
+  w.h().when_closing = [&] {
+    w.h().writer().add_to_ledger("r", {.received = 1, .committed = 1}, {});
+  };
+  w.h().database().query("ALTER TABLE a ADD CHECK (n % 10 <> 7)");
+  PostgresServer::instance().stop();
+  w.write(0, 30);
+  w.restart();
+  w.h().when_closing = nullptr;
+  PostgresServer::instance().start();
+  w.run_until_drained();
+  EXPECT_EQ(w.h().database().query("SELECT count(*), count(DISTINCT n) FROM a"), "27|27");
+  EXPECT_EQ(w.h().database().query(
+                "SELECT string_agg((extract(microsecond FROM received_at)::int % 100)::text, ',' "
+                "ORDER BY received_at), min(reason), min(rule) FROM iothub.dead_letter"),
+            "7,17,27|row_refused|r");
+  EXPECT_EQ(w.h().database().query("SELECT received, committed, dead_lettered FROM iothub.ledger"),
+            "30|27|3");
+}
+
+TEST(SpoolDrain, ATableThatWasChangedMeanwhileMakesDeadLetters) {
+  SpoolingWriter w;
+  PostgresServer::instance().stop();
+  w.write(0, 10);
+  PostgresServer::instance().start();
+  w.h().drop_writer();
+  w.h().database().query("ALTER TABLE a ALTER COLUMN n TYPE text");
+  w.restart();
+  w.run_until_drained();
+  // What was committed before the change is there, the rest are dead letters.
+  const auto rows = w.h().database().count("SELECT count(*) FROM a");
+  EXPECT_EQ(w.h().database().count(
+                "SELECT count(*) FROM iothub.dead_letter WHERE reason = 'table_unusable'"),
+            10 - rows);
+  EXPECT_EQ(rows, 0);
+}
+
+TEST(SpoolDrain, SaysHowManyRecordsAreMissingAndDrainsTheRest) {
+  test::TemporaryDirectory directory;
+  const SpoolOwner owner{"11111111-2222-3333-4444-555555555555", 0};
+  {
+    SpoolStore store{{directory.path() / "spool"}};
+    for (const std::uint64_t number : {1, 2, 5}) {
+      const SpoolStore::Entry entries[] = {{owner, {number, number}, "no batch at all"}};
+      ASSERT_FALSE(store.append(entries));
+    }
+  }
+  Spool spool{{directory.path() / "spool"}};
+  PgWriterOptions options;
+  options.spool = &spool;
+  WriterHarness h{options};
+  h.run_until([&] { return h.writer().spooled().records == 0; });
+  h.run_until([&] { return h.writer().idle(); });
+  EXPECT_THAT(h.notices, Contains("lost 2: they are not there"));
+  EXPECT_EQ(h.writer().counters().spool_records_lost.value(), 5u);
+  h.drop_writer();
+}
+
+}  // namespace
+}  // namespace hub::storage

@@ -1,0 +1,184 @@
+// A writer that turns to its spool when the database does not commit, and comes back from it.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/storage/fault_proxy.h"
+#include "tests/storage/spooling_writer.h"
+
+namespace hub::storage {
+namespace {
+
+using test::PostgresServer;
+using testing::Contains;
+using testing::StartsWith;
+
+TEST(Spooling, AcknowledgesFromTheSpoolWhileTheServerIsStoppedAndDrainsInOrder) {
+  SpoolingWriter w;
+  w.write(0, 1);
+  EXPECT_EQ(w.counters().spooled_batches.value(), 0u);
+  PostgresServer::instance().stop();
+  w.write(1, 40);
+  EXPECT_EQ(w.h().acknowledged, numbers(40));
+  EXPECT_TRUE(w.h().writer().idle());
+  EXPECT_EQ(w.h().writer().held_bytes(), 0u);
+  EXPECT_EQ(w.h().writer().spooled().messages, 39u);
+  EXPECT_EQ(w.h().outcomes["a"].committed, 1u);
+  EXPECT_THAT(w.h().notices, Contains("spooling"));
+  PostgresServer::instance().start();
+  w.run_until_drained();
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(40));
+  EXPECT_EQ(w.h().outcomes["a"].committed, 40u);
+  EXPECT_EQ(w.h().acknowledged, numbers(40));
+  EXPECT_EQ(w.h().notices.back(), "drained");
+}
+
+TEST(Spooling, WritesDirectlyAgainOnceTheSpoolIsEmpty) {
+  SpoolingWriter w;
+  PostgresServer::instance().stop();
+  w.write(0, 10);
+  PostgresServer::instance().start();
+  w.run_until_drained();
+  const auto spooled = w.counters().spooled_batches.value();
+  w.write(10, 30);
+  EXPECT_EQ(w.counters().spooled_batches.value(), spooled);
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(30));
+}
+
+TEST(Spooling, KeepsTheOrderOfWhatComesWhileItDrains) {
+  SpoolingWriter w;
+  w.h().options().limits.rows = 3;  // so that it takes many transactions
+  w.restart();
+  PostgresServer::instance().stop();
+  w.write(0, 60);
+  PostgresServer::instance().start();
+  std::int64_t n = 60;
+  for (; n < 160; ++n) {
+    w.h().append(w.target(), n);
+    w.h().writer().end_of_turn();
+    w.h().run_handlers(4);
+  }
+  w.run_until_drained();
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(n));
+  EXPECT_EQ(w.h().acknowledged, numbers(static_cast<std::uint64_t>(n)));
+}
+
+TEST(Spooling, SeveralRecordsGoInOneTransaction) {
+  SpoolingWriter w;
+  w.write(0, 1);
+  PostgresServer::instance().stop();
+  w.write(1, 101);
+  const auto batches = w.counters().batches.value();
+  PostgresServer::instance().start();
+  w.run_until_drained();
+  // What was on its way goes by itself, the rest together.
+  EXPECT_LE(w.counters().batches.value() - batches, 3u);
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(101));
+}
+
+TEST(Spooling, ATokenWithoutARowFollowsWhatWasAppendedBefore) {
+  SpoolingWriter w;
+  PostgresServer::instance().stop();
+  w.write(0, 5);
+  w.h().writer().acknowledge_after_commit({5, 0});
+  w.h().run_until([&] { return w.h().acknowledged.size() == 6; });
+  w.h().append(w.target(), 6);
+  w.h().writer().acknowledge_after_commit({7, 0});
+  w.h().writer().end_of_turn();
+  w.h().run_until([&] { return w.h().acknowledged.size() == 8; });
+  EXPECT_EQ(w.h().acknowledged, numbers(8));
+  PostgresServer::instance().start();
+}
+
+// A writer behind a proxy.
+struct ProxiedSpooling {
+  FaultProxy proxy{PostgresServer::instance().socket_path()};
+  SpoolingWriter w{std::uint64_t{64} << 20,
+                   [this](std::string_view database) { return proxy.url(database); }};
+};
+
+TEST(Spooling, DoesNotRepeatABatchThatCommittedUnheardAndWasSpooled) {
+  ProxiedSpooling p;
+  SpoolingWriter& w = p.w;
+  w.write(0, 1);
+  p.proxy.hold_answers("COPY ");
+  w.write(1, 20);  // the first of them is in the database
+  EXPECT_EQ(w.h().database().count("SELECT count(*) FROM a"), 2);
+  p.proxy.cut();
+  w.run_until_drained();
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(20));
+  EXPECT_EQ(w.counters().commits_confirmed.value(), 1u);
+  EXPECT_EQ(w.h().acknowledged, numbers(20));
+}
+
+TEST(Spooling, ABatchThatIsSpooledWhileItsAnswerIsLateIsOnlyRemoved) {
+  ProxiedSpooling p;
+  SpoolingWriter& w = p.w;
+  w.write(0, 1);
+  p.proxy.hold_answers("COPY ");
+  w.write(1, 2);
+  EXPECT_EQ(w.h().writer().spooled().records, 1u);
+  p.proxy.release();
+  w.run_until_drained();
+  w.write(2, 4);
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(4));
+  EXPECT_EQ(w.counters().connections.value(), 1u);
+  EXPECT_EQ(w.counters().spooled_batches.value(), 1u);
+}
+
+TEST(Spooling, TurnsToTheSpoolWhenTheDatabaseIsABlackHole) {
+  ProxiedSpooling p;
+  SpoolingWriter& w = p.w;
+  w.write(0, 1);
+  p.proxy.hold_questions();
+  w.write(1, 10);
+  EXPECT_EQ(w.counters().answer_timeouts.value(), 0u) << "long before the link is given up";
+  p.proxy.cut();
+  p.proxy.release();
+  w.run_until_drained();
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(10));
+}
+
+TEST(Spooling, HoldsAcknowledgementsWhileTheSpoolIsFull) {
+  SpoolingWriter w(std::uint64_t{4} << 20);
+  PostgresServer::instance().stop();
+  const std::string text(100'000, 'x');
+  std::int64_t n = 0;
+  const auto is_full = [&] {
+    return std::any_of(w.h().notices.begin(), w.h().notices.end(),
+                       [](const auto& notice) { return notice.starts_with("spool full"); });
+  };
+  while (!is_full()) {
+    ASSERT_LT(n, 1'000);
+    w.h().append(w.target(), n++, text);
+    w.h().writer().end_of_turn();
+    w.h().run_until(
+        [&] { return w.h().acknowledged.size() == static_cast<std::size_t>(n) || is_full(); });
+  }
+  const std::size_t acknowledged = w.h().acknowledged.size();
+  EXPECT_GT(acknowledged, 5u);
+  EXPECT_LT(acknowledged, static_cast<std::size_t>(n));
+  for (int more = 0; more < 5; ++more) w.h().append(w.target(), n++, text);
+  w.h().writer().end_of_turn();
+  w.h().run_handlers(20);
+  EXPECT_EQ(w.h().acknowledged.size(), acknowledged);
+  PostgresServer::instance().start();
+  w.run_until_drained();
+  EXPECT_EQ(w.h().acknowledged, numbers(static_cast<std::uint64_t>(n)));
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(n));
+}
+
+TEST(Spooling, AnIdleSpoolTakesNothingWhenTheDatabaseIsQuick) {
+  SpoolingWriter w;
+  for (std::int64_t n = 0; n < 2'000; ++n) {
+    w.h().append(w.target(), n);
+    if (n % 10 == 0) w.h().writer().end_of_turn();
+    w.h().run_handlers(1);
+  }
+  w.h().run_until_idle();
+  EXPECT_EQ(w.counters().spooled_batches.value(), 0u);
+  EXPECT_EQ(w.h().acknowledged, numbers(2'000));
+}
+
+}  // namespace
+}  // namespace hub::storage
