@@ -48,7 +48,12 @@ struct Config {
     std::uint16_t port = 0;  // 0: none
   } metrics;
 
+  enum class Outage : std::uint8_t { hold, spool };
+
   struct Storage {
+    Outage outage = Outage::hold;
+    std::chrono::seconds spool_after{2};
+    std::uint64_t spool_size = std::uint64_t{1} << 30;  // on disk
     std::uint64_t batch_rows = 20'000;
     std::uint64_t batch_bytes = 4 << 20;
     std::uint64_t held_bytes = 256 << 20;  // of the whole hub

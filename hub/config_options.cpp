@@ -256,7 +256,36 @@ void add_metrics(std::vector<ConfigOption>& options) {
              0, 65'535, HUB_MEMBER(metrics.port)));
 }
 
+void add_outage(std::vector<ConfigOption>& options) {
+  ConfigOption outage;
+  outage.key = "storage.outage";
+  outage.argument = "WHAT";
+  outage.expected = "hold or spool";
+  outage.help =
+      "while the database is away: hold acknowledgements until it is back, or spool messages on "
+      "this machine's disk and acknowledge them from there";
+  outage.set = [](Config& config, std::string_view value) {
+    if (value != "hold" && value != "spool") return false;
+    config.storage.outage = value == "spool" ? Config::Outage::spool : Config::Outage::hold;
+    return true;
+  };
+  outage.get = [](const Config& config) {
+    return config.storage.outage == Config::Outage::spool ? "spool" : "hold";
+  };
+  options.push_back(std::move(outage));
+  options.push_back(duration("storage.spool_after",
+                             "time that a message waits for the database before it goes to the "
+                             "spool",
+                             std::chrono::seconds(1), std::chrono::hours(1),
+                             HUB_MEMBER(storage.spool_after)));
+  options.push_back(bytes("storage.spool_size",
+                          "size of the spool on disk at most; when it is full, acknowledgements "
+                          "wait",
+                          std::uint64_t{16} << 20, kMuch, HUB_MEMBER(storage.spool_size)));
+}
+
 void add_storage(std::vector<ConfigOption>& options) {
+  add_outage(options);
   options.push_back(number("storage.batch_rows", "rows of one transaction at most", 1, 10'000'000,
                            HUB_MEMBER(storage.batch_rows)));
   options.push_back(bytes("storage.batch_bytes", "bytes of one transaction at most", 1'024,

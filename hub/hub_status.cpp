@@ -32,8 +32,18 @@ std::vector<ShardLedger::RuleAccount> HubReport::rules() const {
   return out;
 }
 
-HubStatus::HubStatus(std::string hub_id)
-    : hub_id_(std::move(hub_id)), started_(std::chrono::steady_clock::now()) {}
+storage::Spooled HubReport::spooled() const {
+  storage::Spooled out;
+  for (const Shard& shard : shards) {
+    out.records += shard.sink.spooled.records;
+    out.messages += shard.sink.spooled.messages;
+    out.bytes += shard.sink.spooled.bytes;
+  }
+  return out;
+}
+
+HubStatus::HubStatus(std::string hub_id, const storage::Spool* spool)
+    : hub_id_(std::move(hub_id)), spool_(spool), started_(std::chrono::steady_clock::now()) {}
 
 void HubStatus::add_sink(OnShard<RuleSink> sink) { sinks_.push_back(sink); }
 
@@ -51,6 +61,7 @@ HubReport HubStatus::report() const {
   }
   for (auto& answer : answers) out.shards.push_back(answer.get());
   out.broker = broker_->totals();
+  if (spool_ != nullptr) out.spool = spool_->status();
   return out;
 }
 

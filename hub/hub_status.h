@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "base/shard.h"
 #include "broker/broker.h"
 #include "hub/rule_sink.h"
+#include "storage/spool.h"
 
 namespace hub {
 
@@ -25,9 +27,12 @@ struct HubReport {
   std::int64_t uptime_seconds = 0;
   broker::Broker::Totals broker;
   std::vector<Shard> shards;
+  std::optional<storage::SpoolStatus> spool;  // if the hub has one
 
   // No shard finds the database away.
   [[nodiscard]] bool healthy() const;
+  // What waits in the spool, of all shards.
+  [[nodiscard]] storage::Spooled spooled() const;
   // The rules of all shards, summed, in their order.
   [[nodiscard]] std::vector<ShardLedger::RuleAccount> rules() const;
 };
@@ -35,7 +40,8 @@ struct HubReport {
 // Asks the shards for reports. Any thread that is none of theirs.
 class HubStatus {
  public:
-  explicit HubStatus(std::string hub_id);
+  // spool: null, or outlives every report.
+  explicit HubStatus(std::string hub_id, const storage::Spool* spool = nullptr);
 
   // While the broker is being made: the shards' sinks, in their order.
   void add_sink(OnShard<RuleSink> sink);
@@ -46,6 +52,7 @@ class HubStatus {
 
  private:
   std::string hub_id_;
+  const storage::Spool* spool_;
   std::chrono::steady_clock::time_point started_;
   const broker::Broker* broker_ = nullptr;
   std::vector<OnShard<RuleSink>> sinks_;

@@ -41,6 +41,8 @@ struct Look {
   std::vector<Line> lines;
   bool hub_runs = false;
   bool at_one_moment = true;
+  std::uint64_t spooled_messages = 0;
+  std::uint64_t spooled_bytes = 0;
 };
 
 bool same_moment(const storage::LedgerSnapshot& database, const UnbookedLedger& hub) {
@@ -75,6 +77,8 @@ Look look(const std::string& url, const storage::LedgerFilter& filter, const Con
       line.counts += rule.counts;
       line.pending = rule.pending;
     }
+    out.spooled_messages = hub->spooled_messages;
+    out.spooled_bytes = hub->spooled_bytes;
   }
   for (auto& [name, line] : lines) out.lines.push_back(std::move(line));
   return out;
@@ -147,9 +151,16 @@ int show_rules(const storage::LedgerFilter& filter, const std::string& url, cons
   if (filter.rule && found.lines.empty()) {
     throw std::runtime_error(fmt::format("the ledger has no rule \"{}\"", *filter.rule));
   }
-  const int status =
-      answer(found.lines, false, as_json,
-             {{"hub_runs", found.hub_runs}, {"at_one_moment", found.at_one_moment}}, out);
+  const int status = answer(found.lines, false, as_json,
+                            {{"hub_runs", found.hub_runs},
+                             {"at_one_moment", found.at_one_moment},
+                             {"spooled_messages", found.spooled_messages},
+                             {"spooled_bytes", found.spooled_bytes}},
+                            out);
+  if (!as_json && found.spooled_messages > 0) {
+    out << fmt::format("of what is pending, {} messages ({} bytes) are in the spool\n",
+                       found.spooled_messages, found.spooled_bytes);
+  }
   if (!as_json && !found.at_one_moment) {
     out << "batches commit faster than can be looked at: what is in one of them may be counted "
            "twice, or not at all\n";

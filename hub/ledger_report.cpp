@@ -23,8 +23,11 @@ std::string write_unbooked(const HubReport& report) {
         [&](std::string_view name, std::int64_t value) { counts[name] = value; });
     rules.push_back({{"rule", account.rule}, {"unbooked", counts}, {"pending", account.pending()}});
   }
-  return json::serialize(
-      json::object{{"hub", report.hub_id}, {"batches", batches}, {"rules", rules}});
+  return json::serialize(json::object{{"hub", report.hub_id},
+                                      {"batches", batches},
+                                      {"rules", rules},
+                                      {"spooled_messages", report.spooled().messages},
+                                      {"spooled_bytes", report.spooled().bytes}});
 }
 
 UnbookedLedger parse_unbooked(std::string_view answer) {
@@ -36,6 +39,8 @@ UnbookedLedger parse_unbooked(std::string_view answer) {
       out.batches[{hub, each.at("shard").to_number<std::uint32_t>()}] =
           each.at("batch").to_number<std::uint64_t>();
     }
+    out.spooled_messages = root.at("spooled_messages").to_number<std::uint64_t>();
+    out.spooled_bytes = root.at("spooled_bytes").to_number<std::uint64_t>();
     for (const json::value& each : root.at("rules").as_array()) {
       UnbookedLedger::Rule& rule = out.rules[json::value_to<std::string>(each.at("rule"))];
       rule.pending = each.at("pending").to_number<std::int64_t>();

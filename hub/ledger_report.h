@@ -18,6 +18,9 @@ struct UnbookedLedger {
     std::int64_t pending = 0;
   };
   std::map<std::string, Rule> rules;
+  // Of what is pending: acknowledged from the spool, and not in the database yet.
+  std::uint64_t spooled_messages = 0;
+  std::uint64_t spooled_bytes = 0;
   // The batches that are booked, as in storage::LedgerSnapshot::batches.
   std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> batches;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <stdexcept>
@@ -73,6 +74,24 @@ void write_rules(Writer& out, const HubReport& report) {
   }
 }
 
+void write_spool(Writer& out, const HubReport& report) {
+  using Kind = Writer::Kind;
+  const auto lone = [&](std::string_view name, Kind kind, std::uint64_t value) {
+    out.lone(name, kind, static_cast<std::int64_t>(value));
+  };
+  const storage::Spooled waiting = report.spooled();
+  lone("iothub_spool_batches", Kind::gauge, waiting.records);
+  lone("iothub_spool_messages", Kind::gauge, waiting.messages);
+  lone("iothub_spool_bytes", Kind::gauge, waiting.bytes);
+  lone("iothub_spool_disk_bytes", Kind::gauge, report.spool->bytes_on_disk);
+  lone("iothub_spool_size_bytes", Kind::gauge, report.spool->size_bytes);
+  lone("iothub_spool_syncs_total", Kind::counter, report.spool->syncs);
+  lone("iothub_spool_refusing_shards", Kind::gauge,
+       static_cast<std::uint64_t>(
+           std::count_if(report.shards.begin(), report.shards.end(),
+                         [](const HubReport::Shard& shard) { return shard.sink.spool_refuses; })));
+}
+
 }  // namespace
 
 std::string write_metrics(const HubReport& report) {
@@ -106,6 +125,7 @@ std::string write_metrics(const HubReport& report) {
   out.lone("iothub_writer_held_bytes", Kind::gauge, held);
   out.lone("iothub_writer_congested_shards", Kind::gauge, congested);
   out.lone("iothub_republished_total", Kind::counter, republished);
+  if (report.spool) write_spool(out, report);
   write_rules(out, report);
   return out.take();
 }

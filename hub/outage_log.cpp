@@ -78,4 +78,47 @@ void OutageLog::target_usable(std::uint32_t shard, const storage::RowTarget& tar
                                        target.schema, target.table));
 }
 
+void OutageLog::spooling(std::uint32_t shard, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  const bool first = spooling_.empty();
+  spooling_.insert(shard);
+  if (!first) return;
+  spooling_since_ = now;
+  write_(log::Level::warning,
+         "messages are acknowledged from the spool, and go into the database when it is back");
+}
+
+void OutageLog::spool_drained(std::uint32_t shard, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (spooling_.erase(shard) == 0 || !spooling_.empty()) return;
+  const std::chrono::duration<double> used = now - spooling_since_;
+  write_(
+      log::Level::info,
+      fmt::format("the spool is empty after {:.1f} s: the database has all of it", used.count()));
+}
+
+void OutageLog::spool_unavailable(std::uint32_t shard, const storage::SpoolFault& fault) {
+  const std::lock_guard lock(mutex_);
+  const bool first = without_spool_.empty();
+  without_spool_.insert(shard);
+  if (!first) return;
+  write_(log::Level::error,
+         fmt::format("the spool {}, acknowledgements wait for the database: {}",
+                     fault.full ? "is full" : "cannot be written", fault.message));
+}
+
+void OutageLog::spool_available(std::uint32_t shard) {
+  const std::lock_guard lock(mutex_);
+  if (without_spool_.erase(shard) == 0 || !without_spool_.empty()) return;
+  write_(log::Level::info, "the spool takes messages again");
+}
+
+void OutageLog::spool_lost(std::uint64_t records, std::string_view why) {
+  write_(log::Level::error,
+         fmt::format("{} of the spool cannot be read, and what was acknowledged from {} is lost: "
+                     "{}",
+                     records == 1 ? "one batch" : fmt::format("{} batches", records),
+                     records == 1 ? "it" : "them", why));
+}
+
 }  // namespace hub

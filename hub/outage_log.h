@@ -20,7 +20,7 @@ namespace hub {
 // shards there are and attempts are made; a reason that comes again and again is told once a
 // minute.
 //
-// The same for tables that cannot be written.
+// The same for tables that cannot be written, and for the spool.
 //
 // Thread-safe; not for the path of a message.
 class OutageLog {
@@ -39,6 +39,12 @@ class OutageLog {
                     const storage::DatabaseFault& fault);
   void target_usable(std::uint32_t shard, const storage::RowTarget& target);
 
+  void spooling(std::uint32_t shard, Clock::time_point now = Clock::now());
+  void spool_drained(std::uint32_t shard, Clock::time_point now = Clock::now());
+  void spool_unavailable(std::uint32_t shard, const storage::SpoolFault& fault);
+  void spool_available(std::uint32_t shard);
+  void spool_lost(std::uint64_t records, std::string_view why);
+
  private:
   Write write_;
   std::mutex mutex_;
@@ -47,6 +53,9 @@ class OutageLog {
   std::optional<storage::Trouble> last_;                           // the reason told last
   std::map<storage::Trouble, Clock::time_point> told_;             // of this outage
   std::map<std::string, std::set<std::uint32_t>> faulty_targets_;  // rule and action; its shards
+  std::set<std::uint32_t> spooling_;  // shards whose spool has something
+  Clock::time_point spooling_since_{};
+  std::set<std::uint32_t> without_spool_;  // shards that the spool takes nothing from
 };
 
 }  // namespace hub

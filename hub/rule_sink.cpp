@@ -219,8 +219,8 @@ void RuleSink::on_refused(const storage::RowTarget& target, const MessageView& m
 
 RuleSink::Report RuleSink::report() const {
   assert_home();
-  return {writer_.last_booked(), ledger_.accounts(),  republished_,
-          writer_.held_bytes(),  writer_.congested(), database_away_};
+  return {writer_.last_booked(), ledger_.accounts(), republished_,      writer_.held_bytes(),
+          writer_.congested(),   database_away_,     writer_.spooled(), spool_refuses_};
 }
 
 void RuleSink::on_committed(std::span<const AckToken> tokens) { listener_.on_committed(tokens); }
@@ -242,6 +242,23 @@ void RuleSink::on_database_unavailable(const storage::DatabaseFault& fault) {
 void RuleSink::on_database_available() {
   database_away_ = false;
   outages_.available(shard_);
+}
+
+void RuleSink::on_spooling() { outages_.spooling(shard_); }
+void RuleSink::on_spool_drained() { outages_.spool_drained(shard_); }
+
+void RuleSink::on_spool_unavailable(const storage::SpoolFault& fault) {
+  spool_refuses_ = true;
+  outages_.spool_unavailable(shard_, fault);
+}
+
+void RuleSink::on_spool_available() {
+  spool_refuses_ = false;
+  outages_.spool_available(shard_);
+}
+
+void RuleSink::on_spool_lost(std::uint64_t records, std::string_view why) {
+  outages_.spool_lost(records, why);
 }
 
 }  // namespace hub

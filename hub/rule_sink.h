@@ -60,6 +60,8 @@ class RuleSink final : public ShardOwned,
     std::size_t held_bytes = 0;
     bool congested = false;
     bool database_away = false;
+    storage::Spooled spooled;  // waits in the spool
+    bool spool_refuses = false;
   };
   [[nodiscard]] Report report() const;
   // To be read on any thread.
@@ -98,6 +100,11 @@ class RuleSink final : public ShardOwned,
   void on_target_usable(const storage::RowTarget& target) override;
   void on_database_unavailable(const storage::DatabaseFault& fault) override;
   void on_database_available() override;
+  void on_spooling() override;
+  void on_spool_drained() override;
+  void on_spool_unavailable(const storage::SpoolFault& fault) override;
+  void on_spool_available() override;
+  void on_spool_lost(std::uint64_t records, std::string_view why) override;
 
   void dead_letter(const rules::RulePlan& rule, std::string_view action, rules::RuleFailure failure,
                    std::string_view detail, const MessageView& message);
@@ -121,6 +128,7 @@ class RuleSink final : public ShardOwned,
   bool booking_due_ = false;  // the timer runs
   bool stopping_ = false;
   bool database_away_ = false;
+  bool spool_refuses_ = false;
   std::uint64_t republished_ = 0;
 
   broker::Publisher* publisher_ = nullptr;  // while take() runs

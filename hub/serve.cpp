@@ -10,6 +10,8 @@
 #include <boost/uuid/uuid_io.hpp>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
@@ -26,6 +28,7 @@
 #include "hub/rule_loading.h"
 #include "hub/rule_sink.h"
 #include "hub/service_manager.h"
+#include "hub/spool_drain.h"
 #include "hub/sys_topics.h"
 #include "storage/catalogue.h"
 #include "storage/connector.h"
@@ -109,6 +112,30 @@ std::string answer_question(std::string_view question, const HubStatus& status) 
   return "{}";
 }
 
+storage::PgWriterOptions writer_options_of(const Config& config, std::uint32_t shards) {
+  storage::PgWriterOptions options;
+  options.hub_id = boost::uuids::to_string(boost::uuids::random_generator{}());
+  options.limits.rows = config.storage.batch_rows;
+  options.limits.bytes = config.storage.batch_bytes;
+  options.limits.held_bytes = config.storage.held_bytes / shards;
+  options.answer_timeout = config.storage.answer_timeout;
+  options.spool_after = config.storage.spool_after;
+  return options;
+}
+
+// The spool, with nothing left in it; null when the hub is to hold what the database does not take.
+std::unique_ptr<storage::Spool> empty_spool(const Config& config, const std::string& database_url,
+                                            const storage::PgWriterOptions& options,
+                                            OutageLog& outages) {
+  auto spool = open_spool(config);
+  if (!spool) return nullptr;
+  drain_spool(*spool, database_url, options, outages);
+  if (config.storage.outage == Config::Outage::spool) return spool;
+  spool.reset();
+  std::filesystem::remove_all(spool_directory(config));
+  return nullptr;
+}
+
 int run(const Config& config) {
   const std::uint32_t shards =
       config.shards != 0 ? config.shards : std::max(1u, std::thread::hardware_concurrency());
@@ -116,6 +143,10 @@ int run(const Config& config) {
   if (const std::string problem = storage::schema_problem(database.url()); !problem.empty()) {
     throw std::runtime_error(problem);
   }
+  OutageLog outages;
+  storage::PgWriterOptions writer_options = writer_options_of(config, shards);
+  const auto spool = empty_spool(config, database.url(), writer_options, outages);
+  writer_options.spool = spool.get();
   maintain(database.url());
 
   const auto rules = compile_or_throw(config, database.url());
@@ -126,15 +157,8 @@ int run(const Config& config) {
                                  sessions.emplace_back(client_id, state);
                                });
 
-  OutageLog outages;
   storage::Connector connector{database.url()};
-  storage::PgWriterOptions writer_options;
-  writer_options.hub_id = boost::uuids::to_string(boost::uuids::random_generator{}());
-  writer_options.limits.rows = config.storage.batch_rows;
-  writer_options.limits.bytes = config.storage.batch_bytes;
-  writer_options.limits.held_bytes = config.storage.held_bytes / shards;
-  writer_options.answer_timeout = config.storage.answer_timeout;
-  HubStatus status{writer_options.hub_id};
+  HubStatus status{writer_options.hub_id, spool.get()};
   broker::Broker broker{
       broker_options(config, shards), shards,
       [&](std::uint32_t shard, boost::asio::io_context& io, broker::SinkListener& listener) {

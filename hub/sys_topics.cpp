@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -73,12 +74,28 @@ void add_writers(const HubReport& report, SysMessages& out) {
   out.emplace_back("$SYS/hub/database", report.healthy() ? "available" : "away");
 }
 
+void add_spool(const HubReport& report, SysMessages& out) {
+  if (!report.spool) return;
+  const storage::Spooled waiting = report.spooled();
+  const bool refuses =
+      std::any_of(report.shards.begin(), report.shards.end(),
+                  [](const HubReport::Shard& shard) { return shard.sink.spool_refuses; });
+  out.emplace_back("$SYS/hub/spool/state", refuses               ? "refusing"
+                                           : waiting.records > 0 ? "in use"
+                                                                 : "empty");
+  out.emplace_back("$SYS/hub/spool/batches", std::to_string(waiting.records));
+  out.emplace_back("$SYS/hub/spool/messages", std::to_string(waiting.messages));
+  out.emplace_back("$SYS/hub/spool/bytes", std::to_string(waiting.bytes));
+  out.emplace_back("$SYS/hub/spool/disk_bytes", std::to_string(report.spool->bytes_on_disk));
+}
+
 }  // namespace
 
 SysMessages sys_messages(const HubReport& report) {
   SysMessages out;
   add_broker(report, out);
   add_writers(report, out);
+  add_spool(report, out);
   for (const ShardLedger::RuleAccount& account : report.rules()) {
     out.emplace_back("$SYS/hub/ledger/" + level_of(account.rule), ledger_of(account));
   }

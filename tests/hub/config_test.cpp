@@ -183,5 +183,18 @@ TEST_F(ConfigTest, NoPasswordIsShown) {
               ElementsAre(::testing::Not(HasSubstr("secret"))));
 }
 
+TEST(Config, OutageIsHoldOrSpool) {
+  ConfigSources sources;
+  EXPECT_EQ(load_config(sources).config.storage.outage, Config::Outage::hold);
+  sources.flags = {{"storage.outage", "spool"}, {"storage.spool_size", "16 MiB"}};
+  const LoadedConfig spools = load_config(sources);
+  EXPECT_TRUE(spools.problems.empty());
+  EXPECT_EQ(spools.config.storage.outage, Config::Outage::spool);
+  EXPECT_EQ(spools.config.storage.spool_size, 16u << 20);
+  sources.flags = {
+      {"storage.outage", "spill"}, {"storage.spool_size", "1 MiB"}, {"storage.spool_after", "0s"}};
+  EXPECT_EQ(load_config(sources).problems.size(), 3u);
+}
+
 }  // namespace
 }  // namespace hub

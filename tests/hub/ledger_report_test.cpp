@@ -24,6 +24,8 @@ HubReport report() {
   out.shards[0].sink.last_batch = 17;
   out.shards[0].sink.rules = {account};
   out.shards[1].sink.rules = {account};
+  out.shards[0].sink.spooled = {{}, 1, 3, 70};
+  out.shards[1].sink.spooled = {{}, 2, 4, 30};
   return out;
 }
 
@@ -39,6 +41,8 @@ TEST(LedgerReport, SaysWhatTheDatabaseDoesNotKnowYet) {
   EXPECT_EQ(rule.counts.received, rule.counts.accounted() + rule.pending);
   EXPECT_EQ(parsed.batches.at({"h", 0}), 17u);
   EXPECT_EQ(parsed.batches.at({"h", 1}), 0u);
+  EXPECT_EQ(parsed.spooled_messages, 7u);
+  EXPECT_EQ(parsed.spooled_bytes, 100u);
 }
 
 TEST(LedgerReport, AnAnswerThatIsNoneIsAnError) {

@@ -11,6 +11,7 @@ namespace hub {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 HubReport report() {
   HubReport out;
@@ -56,6 +57,20 @@ TEST(Metrics, DropsShedsAndRulesHaveTheirNames) {
   EXPECT_THAT(text,
               HasSubstr("\niothub_rule_messages_pending{rule=\"a \\\"b\\\" \\\\ c\\nd\"} 2\n"));
   EXPECT_THAT(text, HasSubstr(",state=\"duplicate\"} 2\n"));
+}
+
+TEST(Metrics, ShowTheSpoolOfAHubThatHasOne) {
+  HubReport hub = report();
+  EXPECT_THAT(write_metrics(hub), Not(HasSubstr("iothub_spool_messages")));
+  hub.spool = storage::SpoolStatus{.bytes_on_disk = 5, .size_bytes = 9, .syncs = 2};
+  hub.shards[0].sink.spooled = {{}, 1, 3, 70};
+  hub.shards[1].sink.spooled = {{}, 2, 4, 30};
+  hub.shards[1].sink.spool_refuses = true;
+  const std::string text = write_metrics(hub);
+  EXPECT_THAT(text, HasSubstr("\niothub_spool_messages 7\n"));
+  EXPECT_THAT(text, HasSubstr("\niothub_spool_bytes 100\n"));
+  EXPECT_THAT(text, HasSubstr("\niothub_spool_disk_bytes 5\n"));
+  EXPECT_THAT(text, HasSubstr("\niothub_spool_refusing_shards 1\n"));
 }
 
 TEST(MetricsServer, AnswersWhatItHas) {

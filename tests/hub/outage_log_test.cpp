@@ -92,5 +92,24 @@ TEST_F(OutageLogTest, TellsOnceOfATableThatNoShardCanWrite) {
   EXPECT_EQ(lines[1], "rule \"r\": table public.a can be written again");
 }
 
+TEST_F(OutageLogTest, TellsOnceThatTheSpoolIsUsedFullAndEmpty) {
+  for (std::uint32_t shard = 0; shard < 2; ++shard) log.spooling(shard, start);
+  for (std::uint32_t shard = 0; shard < 2; ++shard) log.spool_unavailable(shard, {true, "why"});
+  for (std::uint32_t shard = 0; shard < 2; ++shard) log.spool_available(shard);
+  log.spool_drained(0, start + 1s);
+  EXPECT_EQ(lines.size(), 3u);
+  log.spool_drained(1, start + 2s);
+  log.spool_lost(1, "it is corrupt");
+  EXPECT_EQ(lines,
+            (std::vector<std::string>{
+                "messages are acknowledged from the spool, and go into the database when it is "
+                "back",
+                "the spool is full, acknowledgements wait for the database: why",
+                "the spool takes messages again",
+                "the spool is empty after 2.0 s: the database has all of it",
+                "one batch of the spool cannot be read, and what was acknowledged from it is lost: "
+                "it is corrupt"}));
+}
+
 }  // namespace
 }  // namespace hub

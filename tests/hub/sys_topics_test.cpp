@@ -55,5 +55,18 @@ TEST(SysTopics, ShowTheAccountOfEachRule) {
   }
 }
 
+TEST(SysTopics, SayWhetherTheSpoolIsInUse) {
+  HubReport report;
+  report.shards.resize(2);
+  EXPECT_FALSE(said(report).contains("$SYS/hub/spool/state"));
+  report.spool.emplace();
+  EXPECT_EQ(said(report)["$SYS/hub/spool/state"], "empty");
+  report.shards[1].sink.spooled = {{}, 1, 3, 70};
+  EXPECT_EQ(said(report)["$SYS/hub/spool/state"], "in use");
+  EXPECT_EQ(said(report)["$SYS/hub/spool/messages"], "3");
+  report.shards[0].sink.spool_refuses = true;
+  EXPECT_EQ(said(report)["$SYS/hub/spool/state"], "refusing");
+}
+
 }  // namespace
 }  // namespace hub

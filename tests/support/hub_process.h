@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "tests/support/program.h"
@@ -30,6 +31,11 @@ class HubProcess {
   // Starts it (the constructor has done so the first time) and waits for its `ready` line.
   // The port changes.
   void start();
+  // For the next start().
+  void change(unsigned shards, std::vector<std::string> more) {
+    options_.shards = shards;
+    options_.more = std::move(more);
+  }
   // SIGKILL, and waits for the end.
   void kill();
   // SIGTERM; returns the exit code.
