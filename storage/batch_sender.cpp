@@ -164,7 +164,7 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
     }
     if (link.direct() && lacks_prepared(*answer.refusal)) {
       link.set_pooled();
-      batch.number = next_batch_++;
+      renumber(batch);
       continue;
     }
     // A key that repeats is no fault: the same rows once more, by array.

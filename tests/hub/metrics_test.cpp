@@ -62,7 +62,7 @@ TEST(Metrics, DropsShedsAndRulesHaveTheirNames) {
 TEST(Metrics, ShowTheSpoolOfAHubThatHasOne) {
   HubReport hub = report();
   EXPECT_THAT(write_metrics(hub), Not(HasSubstr("iothub_spool_messages")));
-  hub.spool = storage::SpoolStatus{.bytes_on_disk = 5, .size_bytes = 9, .syncs = 2};
+  hub.spool = storage::SpoolStatus{5, 9, 2, 2, {}};
   hub.shards[0].sink.spooled = {{}, 1, 3, 70};
   hub.shards[1].sink.spooled = {{}, 2, 4, 30};
   hub.shards[1].sink.spool_refuses = true;
