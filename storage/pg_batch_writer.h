@@ -26,7 +26,7 @@ struct PgWriterOptions {
 
   // Batches of at most so many rows are inserted by prepared statements where the link allows it
   // (see PgLink::direct); larger ones by COPY. Measured: docs/performance.md.
-  std::size_t few_rows = 100;
+  std::size_t few_rows = 300;
 
   // How long a batch may go without any byte from the database before the link is given up and the
   // batch's fate is looked up on a new one. Doubles with every such failure in a row, up to
