@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/message.h"
+#include "broker/meter.h"
 
 namespace hub::broker {
 
@@ -50,6 +51,10 @@ class PublishSink {
 
   // True while connections that publish at QoS 1 and 2 are not to be read.
   [[nodiscard]] virtual bool congested() const noexcept = 0;
+
+  // What counts the shard's messages and devices; nullptr when nobody wants to know. Always the
+  // same, and as long-lived as the sink.
+  [[nodiscard]] virtual Meter* meter() noexcept { return nullptr; }
 
   // True when nothing waits to become durable.
   [[nodiscard]] virtual bool idle() const noexcept = 0;

@@ -30,6 +30,7 @@ struct Session {
   std::uint16_t send_quota = 65'535;
   std::uint32_t unacknowledged = 0;  // tokens that storage still holds
   SteadyTime expires_at{};           // while the client is away
+  std::int32_t metered_on = -1;      // see Meter
   bool state_dirty = false;          // its durable state is to be saved with the next batch
   bool state_saved = false;          // the database may know this session
 

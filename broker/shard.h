@@ -62,7 +62,10 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
 
   // Before start(). peers[i] is shard i, this one among them.
   void connect_peers(std::vector<OnShard<Shard>> peers) { peers_ = std::move(peers); }
-  void set_sink(std::unique_ptr<PublishSink> sink) { sink_ = std::move(sink); }
+  void set_sink(std::unique_ptr<PublishSink> sink) {
+    sink_ = std::move(sink);
+    meter_ = sink_ ? sink_->meter() : nullptr;
+  }
   // A session that the database knew; before start().
   void restore_session(std::string_view client_id, std::string_view state);
 
@@ -249,6 +252,7 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   const Options options_;
   std::vector<OnShard<Shard>> peers_;
   std::unique_ptr<PublishSink> sink_;
+  Meter* meter_ = nullptr;  // the sink's, if it has one
 
   Poller poller_;
   boost::asio::posix::stream_descriptor ready_;  // the poller's descriptor, in the io_context

@@ -165,6 +165,7 @@ void Shard::append_shared(Connection::Handle handle, Connection& connection, Rou
   out.append(shared.bytes);
   if (id) mqtt::patch_packet_id(out.data() + at, shared.packet_id_offset, *id);
   ++counters_.deliveries_sent;
+  if (meter_ != nullptr) meter_->message(message.view.payload.size());
   mark_dirty(handle, connection);
 }
 
@@ -190,6 +191,7 @@ void Shard::send_delivery(Connection::Handle handle, Connection& connection,
   }
   if (id) mqtt::patch_packet_id(out.data() + at, encoded.packet_id_offset, *id);
   ++counters_.deliveries_sent;
+  if (meter_ != nullptr) meter_->message(message.view().payload.size());
   mark_dirty(handle, connection);
 }
 

@@ -54,6 +54,10 @@ Shard::Progress Shard::handle_publish(Connection::Handle handle, Connection& con
   }
   ++counters_.publishes_received;
   counters_.publish_bytes_received += decoded->payload.size();
+  if (meter_ != nullptr) {
+    meter_->message(decoded->payload.size());
+    meter_->device(session.client_id, session.metered_on);
+  }
 
   MessageView view;
   view.id = next_message_id();

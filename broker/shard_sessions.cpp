@@ -113,6 +113,7 @@ void Shard::open_session(Connection::Handle handle, Connection& connection,
   const auto expiry_max = static_cast<std::uint32_t>(options_.session_expiry_max.count());
   session->connection = handle;
   session->username = connect.username.value_or("");
+  if (meter_ != nullptr) meter_->device(session->client_id, session->metered_on);
   session->expiry_seconds = std::min(connect.session_expiry, expiry_max);
   if (session->state_saved) mark_state_dirty(*session);
   session->will.reset();

@@ -24,6 +24,7 @@ struct Config {
   std::filesystem::path data_dir = "data";
   std::uint32_t shards = 0;  // 0: one per core
   log::Level log_level = log::Level::info;
+  std::string meter;  // whose usage is counted; empty: nobody's
 
   // Of the whole hub; what is marked so holds for each session.
   struct Mqtt {

@@ -198,6 +198,11 @@ void add_general(std::vector<ConfigOption>& options) {
   };
   level.get = [](const Config& config) { return std::string(log::to_string(config.log_level)); };
   options.push_back(std::move(level));
+
+  options.push_back(text("meter", "NAME", "a name, or nothing",
+                         "counts, under that name, what devices send and get, for a bill: in the "
+                         "tables iothub.usage and iothub.usage_device",
+                         HUB_MEMBER(meter), any));
 }
 
 constexpr std::uint64_t kMany = 1'000'000'000;

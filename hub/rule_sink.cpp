@@ -22,6 +22,13 @@ constexpr std::chrono::seconds kBookingInterval{5};
 
 log::Throttle rule_trouble;
 
+// Days since 1970 in UTC+8, by which bills go.
+std::int32_t today() {
+  const auto now = std::chrono::system_clock::now() + std::chrono::hours{8};
+  return static_cast<std::int32_t>(
+      std::chrono::floor<std::chrono::days>(now).time_since_epoch().count());
+}
+
 // Which of the rule's actions that is.
 std::size_t number_of(const rules::RulePlan& rule, const void* action) {
   const auto found =
@@ -58,7 +65,7 @@ RowTargets make_row_targets(const rules::RuleSet& rules) {
 RuleSink::RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::RuleSet> rules,
                    std::shared_ptr<const RowTargets> targets, storage::Connector& connector,
                    storage::PgWriterOptions writer_options, broker::SinkListener& listener,
-                   OutageLog& outages)
+                   OutageLog& outages, const std::string& meter)
     : io_(io),
       shard_(writer_options.shard),
       outages_(outages),
@@ -67,11 +74,13 @@ RuleSink::RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::Rul
       evaluator_(rules_),
       listener_(listener),
       ledger_(*rules_),
+      meter_name_(meter),
       writer_(io, connector, std::move(writer_options), *this),
       booking_timer_(io) {
   for (std::size_t i = 0; i < rules_->size(); ++i) {
     action_names_.push_back(action_names(rules_->plan(i)));
   }
+  if (!meter_name_.empty()) meter_.emplace().set_day(today());
 }
 
 RuleSink::Route RuleSink::route(std::string_view topic) {
@@ -166,7 +175,8 @@ void RuleSink::save_session_state(std::string_view client_id, std::string_view s
 }
 
 void RuleSink::end_of_turn() {
-  if (ledger_.dirty()) {
+  if (meter_) meter_->set_day(today());
+  if (to_book()) {
     if (stopping_ || ledger_.many_dirty()) {
       begin_booking();
     } else if (!booking_due_) {
@@ -192,17 +202,28 @@ void RuleSink::begin_booking() {
 }
 
 bool RuleSink::congested() const noexcept { return writer_.congested(); }
-bool RuleSink::idle() const noexcept { return writer_.idle() && !(stopping_ && ledger_.dirty()); }
+bool RuleSink::idle() const noexcept { return writer_.idle() && !(stopping_ && to_book()); }
 
 void RuleSink::on_batch_closing() {
   listener_.on_batch_closing();
   ledger_.book(writer_);
-  if (ledger_.booked_up()) return;
+  if (meter_) book_usage();
+  if (ledger_.booked_up() && !(meter_ && meter_->any_device())) return;
   // The rest goes with the batches that follow this one.
   boost::asio::post(io_, [this] {
     writer_.ledger_changed();
     writer_.end_of_turn();
   });
+}
+
+void RuleSink::book_usage() {
+  meter_->take_messages([this](std::int64_t units, std::int64_t messages) {
+    writer_.add_usage(meter_name_, units, messages);
+  });
+  meter_->take_devices(ShardLedger::kDevicesPerBatch,
+                       [this](std::int32_t day, const std::string& device) {
+                         writer_.add_active_device(meter_name_, day, device);
+                       });
 }
 
 void RuleSink::on_rows(const storage::RowTarget& target, const storage::RowOutcome& outcome) {

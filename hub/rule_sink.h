@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,11 +36,12 @@ class RuleSink final : public ShardOwned,
                        private rules::ActionSink,
                        private storage::CommitListener {
  public:
-  // connector, listener and outages outlive the sink.
+  // connector, listener and outages outlive the sink. `meter` names whose usage is counted; empty:
+  // nobody's.
   RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::RuleSet> rules,
            std::shared_ptr<const RowTargets> targets, storage::Connector& connector,
            storage::PgWriterOptions writer_options, broker::SinkListener& listener,
-           OutageLog& outages);
+           OutageLog& outages, const std::string& meter);
 
   // broker::PublishSink
   [[nodiscard]] Route route(std::string_view topic) override;
@@ -51,6 +53,7 @@ class RuleSink final : public ShardOwned,
   void end_of_turn() override;
   void prepare_stop() override;
   [[nodiscard]] bool congested() const noexcept override;
+  [[nodiscard]] broker::Meter* meter() noexcept override { return meter_ ? &*meter_ : nullptr; }
   [[nodiscard]] bool idle() const noexcept override;
 
   struct Report {
@@ -111,6 +114,11 @@ class RuleSink final : public ShardOwned,
   // The rule's last word on the message.
   void end(const rules::RulePlan& rule, Ending ending);
   void begin_booking();
+  // Something waits for a batch of its own.
+  [[nodiscard]] bool to_book() const noexcept {
+    return ledger_.dirty() || (meter_ && meter_->dirty());
+  }
+  void book_usage();
 
   boost::asio::io_context& io_;
   const std::uint32_t shard_;
@@ -120,6 +128,8 @@ class RuleSink final : public ShardOwned,
   rules::Evaluator evaluator_;
   broker::SinkListener& listener_;
   ShardLedger ledger_;
+  const std::string meter_name_;
+  std::optional<broker::Meter> meter_;
   std::vector<std::vector<std::string>> action_names_;  // by RulePlan::index()
   // The sets of rules that topics were found to match: few, however many topics there are.
   std::map<Plans, std::unique_ptr<const Plans>> routes_;

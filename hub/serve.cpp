@@ -164,8 +164,8 @@ int run(const Config& config) {
       [&](std::uint32_t shard, boost::asio::io_context& io, broker::SinkListener& listener) {
         storage::PgWriterOptions own = writer_options;
         own.shard = shard;
-        auto sink =
-            std::make_unique<RuleSink>(io, rules, targets, connector, own, listener, outages);
+        auto sink = std::make_unique<RuleSink>(io, rules, targets, connector, own, listener,
+                                               outages, config.meter);
         status.add_sink({io, *sink});
         return sink;
       },

@@ -157,6 +157,14 @@ class BatchWriter {
   virtual void add_to_sequence(std::string_view rule, std::string_view device,
                                std::string_view seen, std::int64_t given_up) = 0;
 
+  // Adds to the usage that is billed under that meter's name, and to nothing else: only from
+  // on_batch_closing(), with one name for all calls. `half_kilobytes` is the size of each message;
+  // `day` counts from 1970, in the calendar of the bills.
+  virtual void add_usage(std::string_view meter, std::int64_t half_kilobytes,
+                         std::int64_t messages) = 0;
+  virtual void add_active_device(std::string_view meter, std::int32_t day,
+                                 std::string_view device) = 0;
+
   // Asks that the batch be sent although it may have no row, for what it adds to the ledger.
   virtual void ledger_changed() = 0;
 

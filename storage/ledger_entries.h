@@ -33,17 +33,33 @@ struct LedgerEntries {
     std::string seen;  // as PostgreSQL writes an int8multirange
     std::int64_t given_up;
   };
+  // Of the usage that is billed: messages of one size, and a device of one day (since 1970).
+  struct Usage {
+    std::int64_t half_kilobytes;
+    std::int64_t messages;
+  };
+  struct ActiveDevice {
+    std::int64_t day;
+    std::string device;
+  };
   std::vector<Rule> rules;
   std::vector<Device> devices;
   std::vector<Sequence> sequences;
+  std::string meter;       // whose usage
+  std::int64_t shard = 0;  // where it was counted
+  std::vector<Usage> usage;
+  std::vector<ActiveDevice> active_devices;
 
   [[nodiscard]] bool empty() const noexcept {
-    return rules.empty() && devices.empty() && sequences.empty();
+    return rules.empty() && devices.empty() && sequences.empty() && usage.empty() &&
+           active_devices.empty();
   }
   void clear() noexcept {
     rules.clear();
     devices.clear();
     sequences.clear();
+    usage.clear();
+    active_devices.clear();
   }
 };
 

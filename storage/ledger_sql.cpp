@@ -44,6 +44,19 @@ std::string make_device_sql() {
       names, parameters, changes.substr(2));
 }
 
+// Days are those of UTC+8, by which bills go; a message counts on the day that it is booked on.
+constexpr const char* kUsageSql =
+    "INSERT INTO iothub.usage AS u (meter, day, shard, half_kilobytes, messages) "
+    "SELECT meter, (now() AT TIME ZONE 'UTC' + interval '8 hours')::date, shard, size, messages "
+    "FROM unnest($1, $2, $3, $4) AS k (meter, shard, size, messages) "
+    "ON CONFLICT (meter, day, shard, half_kilobytes) "
+    "DO UPDATE SET messages = u.messages + excluded.messages";
+
+constexpr const char* kActiveDeviceSql =
+    "INSERT INTO iothub.usage_device (meter, day, device) "
+    "SELECT meter, date '1970-01-01' + day::integer, device "
+    "FROM unnest($1, $2, $3) AS k (meter, day, device) ON CONFLICT DO NOTHING";
+
 constexpr const char* kSequenceSql =
     "INSERT INTO iothub.device_sequence AS s (rule, device, seen, given_up) "
     "SELECT rule, device, seen::int8multirange, given_up "
@@ -115,7 +128,9 @@ void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arra
   constexpr std::size_t kSequenceColumns = 4;
   std::size_t count_columns = 0;
   LedgerCounts{}.for_each([&](std::string_view, std::int64_t) { ++count_columns; });
-  arrays.resize(2 + count_columns + kSequenceColumns);
+  constexpr std::size_t kUsageColumns = 4;
+  constexpr std::size_t kActiveDeviceColumns = 3;
+  arrays.resize(2 + count_columns + kSequenceColumns + kUsageColumns + kActiveDeviceColumns);
 
   // In the order of the key, so that two writers lock rows in the same order.
   if (!entries.devices.empty()) {
@@ -153,6 +168,41 @@ void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arra
     out.push_back({kSequenceSql,
                    {kTextArray, kTextArray, kTextArray, kInt8Array},
                    {own[0].view(), own[1].view(), own[2].view(), own[3].view()},
+                   /*recurs=*/true});
+  }
+  if (!entries.usage.empty()) {
+    ByteBuffer* const own = arrays.data() + 2 + count_columns + kSequenceColumns;
+    for (std::size_t i = 0; i < kUsageColumns; ++i) {
+      begin_array(own[i], i == 0 ? kText : kInt8, entries.usage.size());
+    }
+    for (const auto& entry : entries.usage) {
+      add_element(own[0], entries.meter);
+      add_element(own[1], entries.shard);
+      add_element(own[2], entry.half_kilobytes);
+      add_element(own[3], entry.messages);
+    }
+    out.push_back({kUsageSql,
+                   {kTextArray, kInt8Array, kInt8Array, kInt8Array},
+                   {own[0].view(), own[1].view(), own[2].view(), own[3].view()},
+                   /*recurs=*/true});
+  }
+  if (!entries.active_devices.empty()) {
+    std::sort(entries.active_devices.begin(), entries.active_devices.end(),
+              [](const auto& a, const auto& b) {
+                return std::tie(a.day, a.device) < std::tie(b.day, b.device);
+              });
+    ByteBuffer* const own = arrays.data() + 2 + count_columns + kSequenceColumns + kUsageColumns;
+    for (std::size_t i = 0; i < kActiveDeviceColumns; ++i) {
+      begin_array(own[i], i == 1 ? kInt8 : kText, entries.active_devices.size());
+    }
+    for (const auto& entry : entries.active_devices) {
+      add_element(own[0], entries.meter);
+      add_element(own[1], entry.day);
+      add_element(own[2], entry.device);
+    }
+    out.push_back({kActiveDeviceSql,
+                   {kTextArray, kInt8Array, kTextArray},
+                   {own[0].view(), own[1].view(), own[2].view()},
                    /*recurs=*/true});
   }
 }

@@ -22,8 +22,8 @@ void ledger_arrays(const Batch& batch, ByteBuffer& rules, ByteBuffer& numbers);
 // writer: the arguments that name it, "'hub', shard".
 [[nodiscard]] std::string ledger_sql(std::string_view writer, const Batch& batch);
 
-// Appends the statements, two at most, that book the devices' entries. `arrays` is scratch for
-// their parameters, which it must outlive. Sorts the entries.
+// Appends the statements, four at most, that book the devices' entries and the usage. `arrays` is
+// scratch for their parameters, which it must outlive. Sorts the entries.
 void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arrays,
                            std::vector<ParameterStatement>& out);
 

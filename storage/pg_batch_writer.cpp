@@ -52,6 +52,16 @@ void PgBatchWriter::add_to_sequence(std::string_view rule, std::string_view devi
   impl_->add_to_sequence({std::string(rule), std::string(device), std::string(seen), given_up});
 }
 
+void PgBatchWriter::add_usage(std::string_view meter, std::int64_t half_kilobytes,
+                              std::int64_t messages) {
+  impl_->add_usage(meter, {half_kilobytes, messages});
+}
+
+void PgBatchWriter::add_active_device(std::string_view meter, std::int32_t day,
+                                      std::string_view device) {
+  impl_->add_active_device(meter, {day, std::string(device)});
+}
+
 void PgBatchWriter::end_of_turn() { impl_->end_of_turn(); }
 bool PgBatchWriter::congested() const noexcept { return impl_->congested(); }
 std::size_t PgBatchWriter::held_bytes() const noexcept { return impl_->held_bytes(); }

@@ -98,6 +98,22 @@ void PgBatchWriter::Impl::add_to_sequence(LedgerEntries::Sequence entry) {
   open_->ledger.sequences.push_back(std::move(entry));
 }
 
+void PgBatchWriter::Impl::add_usage(std::string_view meter, LedgerEntries::Usage entry) {
+  assert(closing_);
+  hold(*open_, sizeof entry);
+  open_->ledger.meter = meter;
+  open_->ledger.shard = options_.shard;
+  open_->ledger.usage.push_back(entry);
+}
+
+void PgBatchWriter::Impl::add_active_device(std::string_view meter,
+                                            LedgerEntries::ActiveDevice entry) {
+  assert(closing_);
+  hold(*open_, sizeof entry + entry.device.size());
+  open_->ledger.meter = meter;
+  open_->ledger.active_devices.push_back(std::move(entry));
+}
+
 void PgBatchWriter::Impl::end_of_turn() {
   if (open_->empty()) return;
   if (sending_ == nullptr && queue_.empty()) {

@@ -60,6 +60,8 @@ class Booked final : public storage::BatchWriter {
   void acknowledge_after_commit(AckToken) override {}
   void save_session_state(std::string_view, std::string_view) override {}
   void session_state_changed() override {}
+  void add_usage(std::string_view, std::int64_t, std::int64_t) override {}
+  void add_active_device(std::string_view, std::int32_t, std::string_view) override {}
   void ledger_changed() override {}
   void end_of_turn() override {}
   [[nodiscard]] bool congested() const noexcept override { return false; }
