@@ -122,6 +122,8 @@ void add_serve(CLI::App& app, Options& options) {
   sub->add_option("--public-host", serve.public_host, "In public endpoints [this machine's name]");
   sub->add_option("--first-public-port", serve.first_public_port, "Of public endpoints")
       ->capture_default_str();
+  sub->add_option("--free-units", serve.free_units, "Of 0.5 KB, free each month and hub")
+      ->capture_default_str();
   sub->add_option("--last-public-port", serve.last_public_port, "Of public endpoints")
       ->capture_default_str();
   sub->callback([&options] { options.run = [](Options& o) { return serve_manage(o.serve); }; });
@@ -436,6 +438,10 @@ void add_hubs(CLI::App& app, Options& options) {
   add_hub_size(update, options);
   add(*hub, options, "upgrade", "restart one on the program of now",
       [](ManageClient& c, Options& o) { work_on_thing(c, o.console, "hub", o.ref, "upgrade"); })
+      ->add_option("REF", options.ref, "Name or id")
+      ->required();
+  add(*hub, options, "usage", "what it counted for its bills, day by day",
+      [](ManageClient& c, Options& o) { list_usage(c, o.console, o.ref); })
       ->add_option("REF", options.ref, "Name or id")
       ->required();
   add_listing(*hub, options, "hub");

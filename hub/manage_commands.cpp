@@ -357,6 +357,15 @@ void delete_thing(ManageClient& client, const ManageConsole& console, const std:
   console.say(fmt::format("The {} {} is deleted.", kind.title, ref));
 }
 
+void list_usage(ManageClient& client, const ManageConsole& console, const std::string& ref) {
+  console.table(client.list(path_of(kinds().at("hub"), ref) + "/usage"),
+                {{"DAY", "day"},
+                 {"MESSAGES", "messages"},
+                 {"FREE UNITS", "freeUnits"},
+                 {"PAID UNITS", "paidUnits"},
+                 {"ACTIVE DEVICES", "activeDevices"}});
+}
+
 void update_hub(ManageClient& client, const ManageConsole& console, const std::string& ref,
                 const json::object& change) {
   const auto& kind = kinds().at("hub");

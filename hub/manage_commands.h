@@ -48,6 +48,8 @@ void work_on_thing(ManageClient& client, const ManageConsole& console, const std
 // Asks, deletes, and follows the work.
 void delete_thing(ManageClient& client, const ManageConsole& console, const std::string& kind,
                   const std::string& ref);
+// What a hub counted, the newest day first.
+void list_usage(ManageClient& client, const ManageConsole& console, const std::string& ref);
 void update_hub(ManageClient& client, const ManageConsole& console, const std::string& ref,
                 const boost::json::object& change);
 

@@ -138,6 +138,7 @@ int serve_manage(const ManageServeOptions& options) {
   Settings settings;
   settings.first_public_port = options.first_public_port;
   settings.last_public_port = options.last_public_port;
+  settings.free_units = options.free_units;
   settings.backup_dir = fs::absolute(options.data_dir) / "backups";
   const SystemClock clock;
   OperatorVerifier verifier;

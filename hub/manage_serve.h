@@ -16,6 +16,7 @@ struct ManageServeOptions {
   std::string public_host;  // in endpoints; empty: this machine's name
   std::uint16_t first_public_port = 18830;
   std::uint16_t last_public_port = 19829;
+  std::int64_t free_units = 5'000'000;  // of 0.5 KB, each month and hub
 };
 
 // Runs the control plane until SIGINT or SIGTERM. Instances go on without it. Throws

@@ -6,11 +6,28 @@ namespace hub::instances {
 
 void report_usage(const Call& call, const std::string& resource_id, const UsageOfDay& usage) {
   call.tx.exec_params(
-      "INSERT INTO usage_day VALUES ($1, $2, $3, $4, $5) ON CONFLICT (resource_id, day) DO UPDATE "
+      "INSERT INTO usage_day (resource_id, day, free_units, paid_units, active_devices, messages) "
+      "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (resource_id, day) DO UPDATE "
       "SET free_units = greatest(usage_day.free_units, excluded.free_units), "
       "paid_units = greatest(usage_day.paid_units, excluded.paid_units), "
-      "active_devices = greatest(usage_day.active_devices, excluded.active_devices)",
-      resource_id, to_string(usage.day), usage.free_units, usage.paid_units, usage.active_devices);
+      "active_devices = greatest(usage_day.active_devices, excluded.active_devices), "
+      "messages = greatest(usage_day.messages, excluded.messages)",
+      resource_id, to_string(usage.day), usage.free_units, usage.paid_units, usage.active_devices,
+      usage.messages);
+}
+
+std::vector<UsageOfDay> list_usage(const Call& call, const std::string& resource_id) {
+  std::vector<UsageOfDay> days;
+  for (const auto& row : call.tx.exec_params(
+           "SELECT day - date '1970-01-01' AS number, messages, free_units, paid_units, "
+           "active_devices FROM usage_day WHERE resource_id = $1 ORDER BY day DESC",
+           resource_id))
+    days.push_back({.day = Day{std::chrono::days{row["number"].as<int>()}},
+                    .messages = row["messages"].as<std::int64_t>(),
+                    .free_units = row["free_units"].as<std::int64_t>(),
+                    .paid_units = row["paid_units"].as<std::int64_t>(),
+                    .active_devices = row["active_devices"].as<std::int64_t>()});
+  return days;
 }
 
 std::vector<Bill> list_bills(const Call& call, const std::string& account_id,

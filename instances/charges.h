@@ -72,11 +72,14 @@ int renew_packages(const Call& call);
 // that was of more.
 struct UsageOfDay {
   Day day;
+  std::int64_t messages = 0;  // from and to devices
   std::int64_t free_units = 0;
   std::int64_t paid_units = 0;
   std::int64_t active_devices = 0;
 };
 void report_usage(const Call& call, const std::string& resource_id, const UsageOfDay& usage);
+// The newest day first.
+std::vector<UsageOfDay> list_usage(const Call& call, const std::string& resource_id);
 
 // Bills what is due of one resource: each hour or day that has ended, exactly once, however often
 // and however late this runs. Returns the number of bills made.

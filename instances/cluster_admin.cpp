@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <optional>
 #include <pqxx/pqxx>
+
+#include "instances/prices.h"
 
 namespace hub::instances {
 namespace {
@@ -89,20 +93,50 @@ class PqxxClusterAdmin final : public ClusterAdmin {
     ensure_database(tx, database);
   }
 
-  std::vector<UsageOfDay> usage(const std::string& url, Day since) override {
+  std::vector<UsageOfDay> usage(const std::string& url, const std::string& hub_id, Day since,
+                                std::int64_t free_units_per_month) override {
     pqxx::connection connection{url};
-    pqxx::nontransaction tx{connection};
-    std::vector<UsageOfDay> days;
-    if (tx.exec1("SELECT to_regclass('iothub.usage_day')")[0].is_null()) return days;
+    pqxx::work tx{connection};
+    // Not there before the hub is upgraded.
+    if (tx.exec1("SELECT to_regclass('iothub.usage')")[0].is_null()) return {};
+    std::map<Day, UsageOfDay> days;
+    const auto day_in = [&](const pqxx::row& row) -> UsageOfDay& {
+      const Day day{std::chrono::days{row["number"].as<int>()}};
+      auto& usage = days[day];
+      usage.day = day;
+      return usage;
+    };
+    tx.exec_params(
+        "DELETE FROM iothub.usage WHERE meter = $1 AND day < date_trunc('month', $2::date)", hub_id,
+        to_string(since));
+    tx.exec_params("DELETE FROM iothub.usage_device WHERE meter = $1 AND day < $2", hub_id,
+                   to_string(since));
+    MessageMeter meter;
+    std::optional<Day> latest;
     for (const auto& row : tx.exec_params(
-             "SELECT (day - date '1970-01-01') AS day, free_units, paid_units, active_devices "
-             "FROM iothub.usage_day WHERE day >= $1 ORDER BY day",
-             to_string(since)))
-      days.push_back({.day = Day{std::chrono::days{row["day"].as<int>()}},
-                      .free_units = row["free_units"].as<std::int64_t>(),
-                      .paid_units = row["paid_units"].as<std::int64_t>(),
-                      .active_devices = row["active_devices"].as<std::int64_t>()});
-    return days;
+             "SELECT day - date '1970-01-01' AS number, half_kilobytes, sum(messages)::bigint AS "
+             "messages FROM iothub.usage WHERE meter = $1 GROUP BY 1, 2 ORDER BY 1, 2",
+             hub_id)) {
+      auto& usage = day_in(row);
+      if (!latest || !same_month(*latest, usage.day)) meter.free_left = free_units_per_month;
+      latest = usage.day;
+      const auto messages = row["messages"].as<std::int64_t>();
+      const auto before = meter;
+      meter.count(row["half_kilobytes"].as<std::int64_t>(), messages);
+      usage.messages += messages;
+      usage.free_units += meter.free_used - before.free_used;
+      usage.paid_units += meter.paid_units - before.paid_units;
+    }
+    for (const auto& row :
+         tx.exec_params("SELECT day - date '1970-01-01' AS number, count(*) AS devices "
+                        "FROM iothub.usage_device WHERE meter = $1 GROUP BY 1",
+                        hub_id))
+      day_in(row).active_devices = row["devices"].as<std::int64_t>();
+    tx.commit();
+    std::vector<UsageOfDay> counted;
+    for (const auto& [day, usage] : days)
+      if (day >= since) counted.push_back(usage);
+    return counted;
   }
 
  private:

@@ -35,8 +35,11 @@ class ClusterAdmin {
   // Drops the database and makes it again, empty.
   virtual void recreate(const std::string& admin_url, const std::string& database) = 0;
 
-  // What the hub of this database counted since that day.
-  virtual std::vector<UsageOfDay> usage(const std::string& database_url, Day since) = 0;
+  // What that hub counted in this database since that day, priced against the month's free units;
+  // what was counted before that month, and devices of days before `since`, are forgotten. Of the
+  // day on which the free units run out, the small messages are taken for the first ones.
+  virtual std::vector<UsageOfDay> usage(const std::string& database_url, const std::string& hub_id,
+                                        Day since, std::int64_t free_units_per_month) = 0;
 };
 
 // The hub's schema: storage's functions, given by whoever puts the program together.

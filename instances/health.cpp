@@ -14,9 +14,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// CONNECT of MQTT 3.1.1: a clean session, keep-alive 10 s, client id "health".
-constexpr std::array<unsigned char, 20> kConnect{0x10, 18, 0, 4, 'M', 'Q', 'T', 'T', 4,   2,
-                                                 0,    10, 0, 6, 'h', 'e', 'a', 'l', 't', 'h'};
+// CONNECT of MQTT 3.1.1: a clean session, keep-alive 10 s, client id "$health", which is no device.
+constexpr std::array<unsigned char, 21> kConnect{0x10, 19, 0, 4,   'M', 'Q', 'T', 'T', 4,   2,  0,
+                                                 10,   0,  7, '$', 'h', 'e', 'a', 'l', 't', 'h'};
 constexpr std::array<unsigned char, 2> kDisconnect{0xe0, 0};
 constexpr unsigned char kConnack = 0x20;
 

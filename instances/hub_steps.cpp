@@ -54,6 +54,13 @@ void prepare_database(const Machinery& m, const Operation& op) {
     m.clusters.ensure_role(superuser_url(rds), role_of(hub.id), hub.database_password);
 }
 
+// A newer program may want more of its database than the one did that initialised it.
+void update_database(const Machinery& m, const Operation& op) {
+  const auto rds = rds_of(m, op);
+  if (rds.external_url.empty() && !m.clusters.problem(owner_url(rds)).empty())
+    m.clusters.initialize(owner_url(rds));
+}
+
 void start(const Machinery& m, const Operation& op) { ensure_process(m, hub_of(m, op)); }
 
 void await_health(const Machinery& m, const Operation& op) {
@@ -84,7 +91,8 @@ void take_usage(const Machinery& m, const Operation& op) {
   if (!charge || rds.state != "running") return;
   std::vector<UsageOfDay> days;
   try {
-    days = m.clusters.usage(owner_url(rds), day_of(charge->settled_until));
+    days = m.clusters.usage(owner_url(rds), op.resource_id, day_of(charge->settled_until),
+                            m.settings.free_units);
   } catch (const std::exception&) {
     if (op.attempts + 1 < m.settings.step_attempts) throw;
   }
@@ -179,6 +187,7 @@ constexpr std::array kCreate{
     Step{"endpoint", 95, "building", open_endpoint, close_endpoint},
 };
 constexpr std::array kUpdate{
+    Step{"update_database", 30, "updating", update_database, nullptr},
     Step{"start", 60, "updating", start, nullptr},
     Step{"health_check", 95, "updating", await_health, nullptr},
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <pqxx/pqxx>
+#include <set>
 
 #include "instances/calendar.h"
 #include "instances/charges.h"
@@ -71,10 +72,10 @@ bool enforce_rds(const Call& call, const Charge& charge, const Lapsed& lapse) {
   return false;
 }
 
-std::vector<std::string> ids(const Machinery& m, const std::string& query) {
+std::set<std::string> ids(const Machinery& m, const std::string& query) {
   return m.transact([&](const Call& call) {
-    std::vector<std::string> found;
-    for (const auto& row : call.tx.exec(query)) found.push_back(row[0].as<std::string>());
+    std::set<std::string> found;
+    for (const auto& row : call.tx.exec(query)) found.insert(row[0].as<std::string>());
     return found;
   });
 }
@@ -86,7 +87,7 @@ void collect_usage(const Machinery& m, const std::string& hub_id) {
                      day_of(find_charge(call, hub_id).value().settled_until)};
   });
   if (rds.state != "running") return;
-  const auto days = m.clusters.usage(owner_url(rds), since);
+  const auto days = m.clusters.usage(owner_url(rds), hub_id, since, m.settings.free_units);
   m.transact([&](const Call& call) {
     for (const auto& day : days) report_usage(call, hub_id, day);
   });
@@ -125,15 +126,18 @@ std::vector<std::string> run_jobs(const Machinery& m) {
   attempt("expire orders", [&] { m.transact([](const Call& c) { return expire_orders(c); }); });
   attempt("forget answers", [&] { m.transact([](const Call& c) { return forget_answers(c); }); });
   attempt("expire coupons", [&] { m.transact([](const Call& c) { return expire_coupons(c); }); });
-  for (const auto& id : m.transact([](const Call& call) { return resources_to_settle(call); })) {
-    attempt("settle " + id, [&] {
-      // A day is billed by its counts, so these come first; without them it is billed later.
-      const bool by_usage = m.transact(
-          [&](const Call& call) { return find_charge(call, id)->mode == "consumption"; });
-      if (by_usage) collect_usage(m, id);
-      m.transact([&](const Call& call) { return settle(call, id); });
+  // A day is billed by its counts, so these come first; without them it is billed later.
+  std::set<std::string> uncounted =
+      ids(m, "SELECT resource_id FROM charge WHERE mode = 'consumption' AND ended_at IS NULL");
+  for (const auto& id : std::set(uncounted))
+    attempt("count the usage of " + id, [&] {
+      collect_usage(m, id);
+      uncounted.erase(id);
     });
-  }
+  for (const auto& id : m.transact([](const Call& call) { return resources_to_settle(call); }))
+    if (!uncounted.contains(id))
+      attempt("settle " + id,
+              [&] { m.transact([&](const Call& call) { return settle(call, id); }); });
   for (const auto& account :
        ids(m, "SELECT DISTINCT account_id FROM bill WHERE NOT paid ORDER BY 1"))
     attempt("pay the bills of " + account,

@@ -41,32 +41,27 @@ const RdsClass& find_rds_class(std::string_view name, std::uint32_t storage_gb);
 
 // --- Pay by consumption: a hub's messages and devices of one day ---
 
-inline constexpr std::int64_t kFreeUnitsPerMonth = 5'000'000;
 inline constexpr std::int64_t kFreeDevices = 10;
 
-// Units of a message, by the bytes of its payload; an empty one is one unit.
-[[nodiscard]] constexpr std::int64_t free_units_of(std::int64_t bytes) {
-  return bytes <= 512 ? 1 : (bytes + 511) / 512;
-}
-[[nodiscard]] constexpr std::int64_t paid_units_of(std::int64_t bytes) {
-  return bytes <= 2048 ? 1 : (bytes + 2047) / 2048;
+// Units of 2 KB of a message that has so many of 0.5 KB, begun ones of its payload; 1 at least.
+[[nodiscard]] constexpr std::int64_t paid_units_of(std::int64_t half_kilobytes) {
+  return (half_kilobytes + 3) / 4;
 }
 
 // Counts messages against the month's free units. A message that arrives while some are left uses
-// them up and is not paid for; any other adds its paid units.
+// them up and is not paid for; any other adds its paid units. Sizes are begun half kilobytes.
 struct MessageMeter {
-  std::int64_t free_left = kFreeUnitsPerMonth;
+  std::int64_t free_left = 0;
   std::int64_t free_used = 0;
   std::int64_t paid_units = 0;
 
-  constexpr void count(std::int64_t bytes) {
-    if (free_left <= 0) {
-      paid_units += paid_units_of(bytes);
-      return;
-    }
-    const auto used = free_units_of(bytes) < free_left ? free_units_of(bytes) : free_left;
+  constexpr void count(std::int64_t half_kilobytes, std::int64_t messages = 1) {
+    const auto fitting = (free_left + half_kilobytes - 1) / half_kilobytes;
+    const auto free = messages < fitting ? messages : fitting;
+    const auto used = free * half_kilobytes < free_left ? free * half_kilobytes : free_left;
     free_left -= used;
     free_used += used;
+    paid_units += (messages - free) * paid_units_of(half_kilobytes);
   }
 };
 

@@ -34,6 +34,8 @@ struct Settings {
       {"tokens", 50},
   };
 
+  std::int64_t free_units = 5'000'000;  // of 0.5 KB, each month and hub
+
   ArrearsPolicy hub_arrears{std::chrono::hours{24}, std::chrono::hours{24 * 7}};
   ArrearsPolicy rds_arrears{std::chrono::hours{24}, std::chrono::hours{24 * 8}};
   std::chrono::hours expired_kept{24 * 7};  // a package that was not renewed, after its end

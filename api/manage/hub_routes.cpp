@@ -121,6 +121,20 @@ void add_hub_routes(ManageApi& api, std::vector<Route>& routes) {
                       return Answer{shown(api, turn, hub), hub.version, false};
                     })});
   routes.push_back(
+      {.method = "GET",
+       .path = "/v1/hubs/{hub}/usage",
+       .id = "listHubUsage",
+       .about = "What a hub counted for its bills, some seconds ago; the newest day first",
+       .scope = "read",
+       .answer = &shapes::usage,
+       .is_list = true,
+       .query = {},
+       .handler = api.list([](const Turn& turn, int offset, int limit) {
+         const auto hub = get_hub(turn.call, turn.account, turn.parameter("hub"));
+         return page_of(list_usage(turn.call, hub.id), offset, limit,
+                        [](const UsageOfDay& u) { return shapes::of(u); });
+       })});
+  routes.push_back(
       {.method = "PATCH",
        .path = "/v1/hubs/{hub}",
        .id = "updateHub",

@@ -10,12 +10,19 @@ namespace {
 
 using namespace instances;
 
+std::string with_commas(std::int64_t number) {
+  auto text = std::to_string(number);
+  for (auto at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) text.insert(at, ",");
+  return text;
+}
+
 std::string price_of(const Call& call, const Order& order) {
   if (order.product == "hub")
-    return "By consumption, each day: the first 5,000,000 units of 0.5 KB of a month are free; "
-           "then "
-           "up to 400,000 units of 2 KB a day 4.24, up to 6,000,000 42.40, above 424.00; the first "
-           "10 active devices of a day are free, each further one 0.008.";
+    return fmt::format(
+        "By consumption, each day: the first {} units of 0.5 KB of a month are free; then up to "
+        "400,000 units of 2 KB a day 4.24, up to 6,000,000 42.40, above 424.00; the first 10 "
+        "active devices of a day are free, each further one 0.008.",
+        with_commas(call.settings.free_units));
   const auto rds = load_rds(call, order.resource_id);
   const auto& klass = find_rds_class(rds.klass, rds.storage_gb);
   if (order.charge_mode == "monthly")

@@ -154,6 +154,21 @@ json::object of(const Order& o) {
           {"expiresAt", to_iso8601(o.expires_at)}};
 }
 
+const Schema usage{"Usage",
+                   {{"day", F::text, true, "UTC+8"},
+                    {"messages", F::integer, true, "From and to devices"},
+                    {"freeUnits", F::integer, true, "Of 0.5 KB, taken from the month's free ones"},
+                    {"paidUnits", F::integer, true, "Of 2 KB"},
+                    {"activeDevices", F::integer, true, "That connected or sent something"}}};
+
+json::object of(const UsageOfDay& u) {
+  return {{"day", to_string(u.day)},
+          {"messages", u.messages},
+          {"freeUnits", u.free_units},
+          {"paidUnits", u.paid_units},
+          {"activeDevices", u.active_devices}};
+}
+
 const Schema bill{"Bill",
                   {{"id", F::integer, true, ""},
                    {"resourceId", F::text, true, ""},

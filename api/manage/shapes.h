@@ -20,7 +20,7 @@
 namespace hub::api::shapes {
 
 extern const Schema account, verification, token, issued_token, wallet, ledger_line, coupon, order,
-    bill, operation, operation_step, vpc, subnet, security_group, security_rule, rds, hub;
+    bill, operation, operation_step, vpc, subnet, security_group, security_rule, rds, hub, usage;
 
 boost::json::object of(const instances::Account&);
 boost::json::object of(const instances::Verification&);
@@ -31,6 +31,7 @@ boost::json::object of(const instances::LedgerLine&);
 boost::json::object of(const instances::Coupon&);
 boost::json::object of(const instances::Order&);
 boost::json::object of(const instances::Bill&);
+boost::json::object of(const instances::UsageOfDay&);
 boost::json::object of(const instances::Operation&);
 boost::json::object of(const instances::Vpc&);
 boost::json::object of(const instances::Subnet&);

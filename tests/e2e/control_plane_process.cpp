@@ -42,7 +42,10 @@ void leave_the_machines_network() {
     throw std::runtime_error("ip cannot set the loopback interface up");
 }
 
-ControlPlaneProcess::ControlPlaneProcess() : installation_(random_name()) { start(); }
+ControlPlaneProcess::ControlPlaneProcess(std::vector<std::string> flags)
+    : installation_(random_name()), flags_(std::move(flags)) {
+  start();
+}
 
 ControlPlaneProcess::~ControlPlaneProcess() {
   if (serve_) serve_->end(SIGTERM);
@@ -54,9 +57,11 @@ ControlPlaneProcess::~ControlPlaneProcess() {
 }
 
 void ControlPlaneProcess::start() {
-  serve_ = std::make_unique<RunningProgram>(std::vector<std::string>{
-      program(), "manage", "serve", "--port", "7880", "--data-dir", folder().string(),
-      "--installation", installation_, "--public-host", "127.0.0.1"});
+  std::vector<std::string> arguments{
+      program(),         "manage",         "serve",       "--port",        "7880",     "--data-dir",
+      folder().string(), "--installation", installation_, "--public-host", "127.0.0.1"};
+  arguments.insert(arguments.end(), flags_.begin(), flags_.end());
+  serve_ = std::make_unique<RunningProgram>(arguments);
   if (!eventually([&] { return serve_->err().find("serves http") != std::string::npos; }))
     throw std::runtime_error("the control plane does not start: " + serve_->err());
 }
@@ -144,6 +149,11 @@ std::string ControlPlaneProcess::query_records(const std::string& sql) const {
   return psql(url, sql);
 }
 
+void ControlPlaneProcess::kill_hub(const std::string& account) const {
+  const auto inside = namespace_of(text_in(only(account, "hub"), "instanceId"));
+  for (const auto pid : instances::processes_in_namespace(inside)) ::kill(pid, SIGKILL);
+}
+
 std::string ControlPlaneProcess::namespace_of(const std::string& instance_id) const {
   return installation_ + "-p-" + instance_id;
 }
@@ -218,6 +228,10 @@ instances::ProviderOptions ControlPlaneProcess::provider_options() const {
 
 std::string text_in(const json::object& object, const char* name) {
   return std::string(object.at(name).as_string());
+}
+
+std::int64_t number_in(const json::object& object, const char* name) {
+  return object.at(name).to_number<std::int64_t>();
 }
 
 bool publish(std::uint16_t port, const std::string& device, const std::string& payload) {

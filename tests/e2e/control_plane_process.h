@@ -23,8 +23,9 @@ void leave_the_machines_network();
 // not do what it is to do.
 class ControlPlaneProcess {
  public:
-  // Requires leave_the_machines_network(). Starts it, with a folder and names of its own.
-  ControlPlaneProcess();
+  // Requires leave_the_machines_network(). Starts it, with a folder and names of its own, and these
+  // flags besides.
+  explicit ControlPlaneProcess(std::vector<std::string> flags = {});
   ~ControlPlaneProcess();  // ends it, and removes whatever is left of its instances
 
   void stop();
@@ -55,6 +56,9 @@ class ControlPlaneProcess {
   std::string query(const std::string& account, const std::string& sql) const;
   [[nodiscard]] std::string query_records(const std::string& sql) const;
 
+  // Ends the hub's process as a crash would; its keeper starts it again.
+  void kill_hub(const std::string& account) const;
+
   [[nodiscard]] std::string namespace_of(const std::string& instance_id) const;
   // What is there on this machine of the instances: "namespace …", "processes in …", "link …" by
   // the id of what it belongs to, "folder hubs/…", "process of hubs/…".
@@ -71,10 +75,13 @@ class ControlPlaneProcess {
 
   instances::testing::DataFolder data_;
   std::string installation_;
+  std::vector<std::string> flags_;
   std::unique_ptr<RunningProgram> serve_;
 };
 
 [[nodiscard]] std::string text_in(const boost::json::object& object, const char* name);
+
+[[nodiscard]] std::int64_t number_in(const boost::json::object& object, const char* name);
 
 // Publishes one message at QoS 1 to a hub whose built-in rule stores it. True when the hub
 // acknowledges it, which it does when the row is committed.

@@ -1,7 +1,10 @@
 // The control plane as a person uses it, in real network namespaces: needs root.
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "tests/e2e/control_plane_process.h"
+#include "tests/support/raw_mqtt_client.h"
 
 namespace hub::test {
 namespace {
@@ -10,9 +13,9 @@ namespace machine = instances::testing;
 
 class Manage : public ::testing::Test {
  protected:
-  void SetUp() override {
-    leave_the_machines_network();
-    plane_ = std::make_unique<ControlPlaneProcess>();
+  void SetUp() override { leave_the_machines_network(); }
+  void start(std::vector<std::string> flags = {}) {
+    plane_ = std::make_unique<ControlPlaneProcess>(std::move(flags));
   }
   void TearDown() override {
     if (!plane_ || HasFailure()) return;
@@ -33,6 +36,7 @@ class Manage : public ::testing::Test {
 };
 
 TEST_F(Manage, TwoAccountsWithTheSameAddressesDoNotMeet) {
+  start();
   const auto& plane = *plane_;
   plane.make_account("acme", "11010519491231002X");
   EXPECT_NE(plane.call("acme", plane.create_hub()).err.find("iothub manage rds init db"),
@@ -71,8 +75,56 @@ TEST_F(Manage, TwoAccountsWithTheSameAddressesDoNotMeet) {
   for (const char* name : {"acme", "other"}) plane.remove_account(name);
 }
 
+// Every acknowledged message is on the bill, by its size and by the day's devices, whatever happens
+// to the hub; and so is what subscribers get.
+TEST_F(Manage, UsageReachesTheBillExactly) {
+  start({"--free-units", "100"});
+  auto& plane = *plane_;
+  plane.make_account("acme", "11010519491231002X");
+  plane.done("acme", {"rds", "init", "db"});
+  plane.done("acme", plane.create_hub());
+  const auto port = plane.public_port("acme");
+  const std::string payload =
+      '"' + std::string(598, 'x') + '"';  // two units of 0.5 KB, one of 2 KB
+  const auto publish_many = [&](int messages) {
+    for (int i = 0; i < messages; ++i)
+      EXPECT_TRUE(publish(port, "device-" + std::to_string(i % 12), payload));
+  };
+
+  publish_many(60);
+  plane.kill_hub("acme");
+  EXPECT_TRUE(eventually([&] { return publish(port, "device-0", payload); }));
+  {
+    RawMqttClient subscriber{port};
+    subscriber.connect("subscriber");
+    subscriber.subscribe("devices/#", Qos::at_most_once);
+    publish_many(19);
+    for (int i = 0; i < 19; ++i) static_cast<void>(subscriber.expect_publish());
+  }
+
+  // 99 messages and deliveries, of which 50 use the free units up; 13 devices, of which 10 are
+  // free.
+  const auto has_counted = [&] {
+    const auto days = plane.call("acme", {"hub", "usage", "hub1", "--json"});
+    return days.out.find(R"("messages":99,"freeUnits":100,"paidUnits":49,"activeDevices":13)") !=
+           std::string::npos;
+  };
+  EXPECT_TRUE(eventually(has_counted)) << plane.done("acme", {"hub", "usage", "hub1"});
+  plane.done("acme", {"hub", "delete", "hub1", "--yes"});
+  std::map<std::string, boost::json::object> bills;
+  for (auto& bill : plane.list("acme", "bill")) bills[text_in(bill, "item")] = bill;
+  ASSERT_TRUE(bills.contains("messages") && bills.contains("devices"));
+  EXPECT_EQ(number_in(bills["messages"], "quantity"), 49);
+  EXPECT_EQ(text_in(bills["messages"], "actualFee"), "4.24");
+  EXPECT_EQ(number_in(bills["devices"], "quantity"), 13);
+  EXPECT_EQ(text_in(bills["devices"], "billFee"), "0.024000");
+  EXPECT_TRUE(bills["messages"].at("paid").as_bool());
+  plane.remove_account("acme");
+}
+
 // Devices do not notice that the control plane is killed and comes back.
 TEST_F(Manage, AHubServesOnWithoutItsControlPlane) {
+  start();
   auto& plane = *plane_;
   plane.make_account("acme", "11010519491231002X");
   plane.done("acme", {"rds", "init", "db"});
@@ -83,6 +135,19 @@ TEST_F(Manage, AHubServesOnWithoutItsControlPlane) {
   plane.start();
   EXPECT_TRUE(publish(port, "with"));
   EXPECT_EQ(devices("acme"), "without\nwith");
+
+  // Nor is a session lost when the hub gets another size.
+  {
+    RawMqttClient subscriber{port};
+    subscriber.connect("subscriber", true, 3'600);
+    subscriber.subscribe("devices/#", Qos::at_least_once);
+  }
+  plane.done("acme", {"hub", "update", "hub1", "--shards", "2"});
+  RawMqttClient subscriber{port};
+  EXPECT_TRUE(subscriber.connect("subscriber", false, 3'600).session_present);
+  EXPECT_TRUE(publish(port, "after"));
+  EXPECT_EQ(subscriber.expect_publish().topic, "devices/after/telemetry");
+  subscriber.vanish();
   plane.remove_account("acme");
 }
 

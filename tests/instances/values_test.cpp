@@ -83,23 +83,31 @@ TEST(Prices, AnHourIsChargedToTheSecond) {
   EXPECT_EQ(price_of_seconds(yuan(1), 1520), Money{422'222});
 }
 
-TEST(Prices, AMessageHasAUnitForEachHalfKilobyteAndAtLeastOne) {
-  EXPECT_EQ(free_units_of(0), 1);
-  EXPECT_EQ(free_units_of(512), 1);
-  EXPECT_EQ(free_units_of(513), 2);
-  EXPECT_EQ(paid_units_of(0), 1);
-  EXPECT_EQ(paid_units_of(2048), 1);
-  EXPECT_EQ(paid_units_of(2049), 2);
+TEST(Prices, FourHalfKilobytesAreOneUnitThatIsPaid) {
+  EXPECT_EQ(paid_units_of(1), 1);
+  EXPECT_EQ(paid_units_of(4), 1);
+  EXPECT_EQ(paid_units_of(5), 2);
 }
 
 TEST(Prices, AMessageThatFindsFreeUnitsLeftIsNotPaid) {
   MessageMeter meter{.free_left = 3};
-  meter.count(600);   // two units
-  meter.count(4000);  // eight, of which one is left
-  meter.count(4000);  // two of those that are paid
+  meter.count(2);
+  meter.count(8);  // of which one is left
+  meter.count(8);  // two of those that are paid
   EXPECT_EQ(meter.free_left, 0);
   EXPECT_EQ(meter.free_used, 3);
   EXPECT_EQ(meter.paid_units, 2);
+}
+
+TEST(Prices, ManyMessagesCostWhatTheyCostOneByOne) {
+  for (const std::int64_t free : {0, 1, 5, 6, 7, 30, 100})
+    for (const std::int64_t size : {1, 2, 3, 5}) {
+      MessageMeter together{.free_left = free}, apart{.free_left = free};
+      together.count(size, 10);
+      for (int i = 0; i < 10; ++i) apart.count(size);
+      EXPECT_EQ(together.free_used, apart.free_used) << free << " free, of size " << size;
+      EXPECT_EQ(together.paid_units, apart.paid_units) << free << " free, of size " << size;
+    }
 }
 
 TEST(Prices, MessagesOfADayCostTheFeeOfTheirTier) {

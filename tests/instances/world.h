@@ -236,7 +236,8 @@ class FakeClusters final : public ClusterAdmin {
   }
   void drop_role(const std::string&, const std::string& role) override { roles.erase(role); }
   void recreate(const std::string&, const std::string&) override {}
-  std::vector<UsageOfDay> usage(const std::string&, Day since) override {
+  std::vector<UsageOfDay> usage(const std::string&, const std::string&, Day since,
+                                std::int64_t) override {
     if (broken) throw std::runtime_error("no answer");
     std::vector<UsageOfDay> days;
     for (const auto& day : counted)
