@@ -23,6 +23,8 @@ FaultProxy::CommitCut any_cut(std::mt19937_64& random) {
 constexpr int kBriefMs[] = {20, 900};
 // Longer than the hub waits for an answer in the campaign.
 constexpr int kLongMs[] = {2'200, 3'500};
+// Longer than the hub waits before it spools in the campaign.
+constexpr int kSpoolingMs[] = {1'100, 2'600};
 
 }  // namespace
 
@@ -50,7 +52,11 @@ const std::vector<Faults::Fault>& Faults::all() {
       {"kill_hub_at_commit", 3, &Faults::kill_hub_at_commit},
       {"kill_hub_in_lock", 2, &Faults::kill_hub_in_lock},
       {"kill_both", 2, &Faults::kill_both},
-      {"cut_power", 6, &Faults::cut_power},
+      {"cut_power", 6, &Faults::cut_power, Needs::power_cuts},
+      {"long_outage", 4, &Faults::long_outage, Needs::spool},
+      {"kill_hub_in_outage", 4, &Faults::kill_hub_in_outage, Needs::spool},
+      {"kill_hub_while_draining", 6, &Faults::kill_hub_while_draining, Needs::spool},
+      {"cut_hub_power", 6, &Faults::cut_hub_power, Needs::hub_power_cuts},
   };
   return faults;
 }
@@ -61,11 +67,23 @@ std::vector<std::string_view> Faults::names() {
   return out;
 }
 
-Faults::Faults(World world, std::string_view only, bool power_cuts) : world_(std::move(world)) {
+Faults::Faults(World world, const Allowed& allowed) : world_(std::move(world)) {
+  const auto possible = [&](Needs needs) {
+    switch (needs) {
+      case Needs::power_cuts:
+        return allowed.power_cuts;
+      case Needs::spool:
+        return allowed.spools;
+      case Needs::hub_power_cuts:
+        return allowed.hub_power_cuts;
+      case Needs::nothing:
+        break;
+    }
+    return true;
+  };
   for (const Fault& fault : all()) {
-    if (fault.name.find(only) == std::string_view::npos) continue;
-    if (fault.carry_out == &Faults::cut_power && !power_cuts) continue;
-    choice_.push_back(fault);
+    if (fault.name.find(allowed.only) == std::string_view::npos) continue;
+    if (possible(fault.needs)) choice_.push_back(fault);
   }
   if (choice_.empty()) throw std::runtime_error("there is no such fault");
 }
@@ -271,6 +289,45 @@ void Faults::kill_both(Random& random) {
     pause(random, 0, 50);
     world_.hub.kill();
   }
+  world_.database.start();
+  restart_hub();
+}
+
+void Faults::stop_until_spooling(Random& random) {
+  if (number(random, 0, 1) == 0) {
+    world_.database.stop();
+  } else {
+    world_.database.kill();
+  }
+  pause(random, kSpoolingMs[0], kSpoolingMs[1]);
+}
+
+void Faults::long_outage(Random& random) {
+  stop_until_spooling(random);
+  world_.database.start();
+}
+
+void Faults::kill_hub_in_outage(Random& random) {
+  stop_until_spooling(random);
+  world_.hub.kill();
+  world_.database.start();
+  restart_hub();
+}
+
+// At times while it drains what it has spooled, at times while a start drains.
+void Faults::kill_hub_while_draining(Random& random) {
+  stop_until_spooling(random);
+  world_.database.start();
+  for (int i = number(random, 1, 3); i > 0; --i) {
+    pause(random, 0, 150);
+    world_.hub.kill();
+    restart_hub();
+  }
+}
+
+void Faults::cut_hub_power(Random& random) {
+  stop_until_spooling(random);
+  world_.hub.cut_power();
   world_.database.start();
   restart_hub();
 }

@@ -26,8 +26,13 @@ class Faults {
     Fleet& fleet;
     std::string database_url;  // not by the proxy
   };
-  // `only`: a part of the names of those to choose from; empty: all that the world allows.
-  Faults(World world, std::string_view only, bool power_cuts);
+  struct Allowed {
+    std::string only{};       // a part of the names of those to choose from; empty: all
+    bool power_cuts = false;  // the database's machine may lose power
+    bool spools = false;      // the hub has a spool
+    bool hub_power_cuts = false;
+  };
+  Faults(World world, const Allowed& allowed);
 
   // Draws one, carries it out and returns its name.
   std::string_view strike(std::mt19937_64& random);
@@ -40,10 +45,12 @@ class Faults {
 
  private:
   using Random = std::mt19937_64;
+  enum class Needs : std::uint8_t { nothing, power_cuts, spool, hub_power_cuts };
   struct Fault {
     std::string_view name;
     unsigned weight;
     void (Faults::*carry_out)(Random&);
+    Needs needs = Needs::nothing;
   };
   static const std::vector<Fault>& all();
 
@@ -70,8 +77,13 @@ class Faults {
   void kill_hub_at_commit(Random& random);
   void kill_hub_in_lock(Random& random);
   void kill_both(Random& random);
+  void long_outage(Random& random);
+  void kill_hub_in_outage(Random& random);
+  void kill_hub_while_draining(Random& random);
+  void cut_hub_power(Random& random);
 
   void disturb(Random& random, std::size_t devices);
+  void stop_until_spooling(Random& random);
   void restart_database(Random& random, void (DatabaseServer::*end)());
   void restart_hub();
 

@@ -12,13 +12,22 @@ namespace hub::test {
 // The built hub, to be ended and started again; tells the fleet where it is.
 class HubUnderTest {
  public:
-  HubUnderTest(std::string database_url, HubAddress& address);
+  struct Options {
+    bool spools = false;
+    bool can_lose_power = false;  // what it has not synced is lost by cut_power()
+    bool disk_lies = false;       // … and what it has synced of the spool's log, too
+  };
+  HubUnderTest(std::string database_url, HubAddress& address, Options options);
 
-  void kill();  // SIGKILL
-  void stop();  // SIGTERM; notes an exit code that is not 0
+  void kill();       // SIGKILL
+  void cut_power();  // kill(), and the files of its spool are what was synced of them
+  void stop();       // SIGTERM; notes an exit code that is not 0
   // Again and again until it is ready, as a service manager does; throws when that takes too long.
   void start();
   [[nodiscard]] bool running() const { return running_; }
+
+  // Waits until nothing is in its spool.
+  void wait_until_drained() const;
 
   // The most memory that any of its runs had, so far.
   [[nodiscard]] std::size_t peak_memory_bytes();
@@ -29,7 +38,12 @@ class HubUnderTest {
  private:
   void note_end();
 
+  [[nodiscard]] HubProcess::Options process_options(std::string database_url) const;
+  [[nodiscard]] std::string synced() const { return (directory_.path() / "synced").string(); }
+
   HubAddress& address_;
+  const Options options_;
+  TemporaryDirectory directory_;
   HubProcess process_;
   bool running_ = true;
   std::size_t peak_memory_bytes_ = 0;

@@ -31,29 +31,34 @@ struct Settings {
   unsigned rate = 200;  // messages per second and device
   unsigned faults = 4;  // per round, at most
   std::chrono::seconds duration{0};
-  std::size_t memory_bytes = std::size_t{64} << 20;
+  std::size_t memory_bytes = 0;  // 0: as usage() says
   std::string only{};
   bool power_cuts = false;
   bool expect_losses = false;
+  bool spools = false;
 };
 
 [[noreturn]] void usage(int exit_code) {
   std::string names;
   for (const std::string_view name : Faults::names()) names += fmt::format(" {}", name);
-  fmt::print(exit_code == 0 ? stdout : stderr,
-             "iothub-chaos [options]\n"
-             "  --rounds N         rounds; 10 without it\n"
-             "  --duration S       no further round after so many seconds\n"
-             "  --seed N           of the first round; the others have the numbers after it\n"
-             "  --devices N        18 without it\n"
-             "  --rate N           messages of each device in a second; 200 without it\n"
-             "  --faults N         in each round, at most; 4 without it\n"
-             "  --only TEXT        only the faults whose name has TEXT in it\n"
-             "  --memory-mib N     what the hub may use; 64 without it\n"
-             "  --power-cuts       the database's machine loses power, and what was not synced\n"
-             "  --expect-losses    the same with fsync=off: fails when nothing is lost\n"
-             "faults:{}\n",
-             names);
+  fmt::print(
+      exit_code == 0 ? stdout : stderr,
+      "iothub-chaos [options]\n"
+      "  --rounds N         rounds; 10 without it\n"
+      "  --duration S       no further round after so many seconds\n"
+      "  --seed N           of the first round; the others have the numbers after it\n"
+      "  --devices N        18 without it\n"
+      "  --rate N           messages of each device in a second; 200 without it\n"
+      "  --faults N         in each round, at most; 4 without it\n"
+      "  --only TEXT        only the faults whose name has TEXT in it\n"
+      "  --memory-mib N     what the hub may use; without it 64, and 96 for one that spools\n"
+      "  --outage spool     the hub spools, and is killed while it does\n"
+      "  --power-cuts       the database's machine loses power, and what was not synced;\n"
+      "                     with --outage spool the hub's, too\n"
+      "  --expect-losses    the same with fsync=off: fails when nothing is lost; with\n"
+      "                     --outage spool the hub's disk only promises to sync\n"
+      "faults:{}\n",
+      names);
   std::exit(exit_code);
 }
 
@@ -69,6 +74,7 @@ Settings parse(int argc, char** argv) {
     only,
     cuts,
     losses,
+    outage,
     help
   };
   constexpr option kOptions[] = {
@@ -82,6 +88,7 @@ Settings parse(int argc, char** argv) {
       {"only", required_argument, nullptr, only},
       {"power-cuts", no_argument, nullptr, cuts},
       {"expect-losses", no_argument, nullptr, losses},
+      {"outage", required_argument, nullptr, outage},
       {"help", no_argument, nullptr, help},
       {nullptr, 0, nullptr, 0},
   };
@@ -119,13 +126,18 @@ Settings parse(int argc, char** argv) {
       case losses:
         out.power_cuts = out.expect_losses = true;
         break;
+      case outage:
+        out.spools = std::string_view(optarg) == "spool";
+        if (!out.spools && std::string_view(optarg) != "hold") usage(2);
+        break;
       case help:
         usage(0);
       default:
         usage(2);
     }
   }
-  if (out.expect_losses) out.only = "cut_power";
+  if (out.memory_bytes == 0) out.memory_bytes = std::size_t{out.spools ? 96u : 64u} << 20;
+  if (out.expect_losses) out.only = out.spools ? "cut_hub_power" : "cut_power";
   return out;
 }
 
@@ -135,10 +147,16 @@ class Campaign {
       : settings_(settings),
         database_({.write_loss_library = settings.power_cuts ? HUB_WRITE_LOSS_LIBRARY : ""}),
         proxy_(prepare()),
-        hub_(proxy_.url("postgres") + "&connect_timeout=2", address_),
+        hub_(proxy_.url("postgres") + "&connect_timeout=2", address_,
+             {.spools = settings.spools,
+              .can_lose_power = settings.power_cuts && settings.spools,
+              .disk_lies = settings.expect_losses && settings.spools}),
         fleet_(address_, settings.devices, settings.rate),
-        faults_({hub_, database_, proxy_, fleet_, database_.url("postgres")}, settings.only,
-                settings.power_cuts) {}
+        faults_({hub_, database_, proxy_, fleet_, database_.url("postgres")},
+                {.only = settings.only,
+                 .power_cuts = settings.power_cuts,
+                 .spools = settings.spools,
+                 .hub_power_cuts = settings.power_cuts && settings.spools}) {}
 
   // True when the rounds went as they should.
   bool run() {
@@ -171,7 +189,7 @@ class Campaign {
         {built_program("iothub"), "db", "init", "--database", database_.url("postgres")});
     if (init.exit_code != 0) throw std::runtime_error(init.err);
     SqlConnection{database_.url("postgres")}.query(std::string(kTablesSql));
-    if (settings_.expect_losses) database_.set_fsync(false);
+    if (settings_.expect_losses && !settings_.spools) database_.set_fsync(false);
     if (settings_.power_cuts) database_.settle_disk();
     return database_.socket_path();
   }
@@ -198,6 +216,7 @@ class Campaign {
     }
     Account account;
     if (settled) {
+      if (settings_.spools) hub_.wait_until_drained();
       SqlConnection sql{database_.url("postgres")};
       account = audit(sql, fleet_, violations_);
       fleet_.forget_records();

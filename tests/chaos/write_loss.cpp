@@ -1,10 +1,12 @@
-// Preloaded into PostgreSQL (LD_PRELOAD) to make a loss of power visible: keeps aside, for each
-// file, what it held when it was last synced. Whoever cuts the power then puts that back, and every
-// write since is gone.
+// Preloaded into PostgreSQL, or the hub, (LD_PRELOAD) to make a loss of power visible: keeps aside,
+// for each file, what it held when it was last synced. Whoever cuts the power then puts that back,
+// and every write since is gone.
 //
 // The copy of a file is $WRITE_LOSS_SYNCED/<inode>; a file that was never synced has none, and is
 // empty after the cut. Names (creation, renaming, removal) survive it as they were: file systems
-// with a journal keep them in order, and PostgreSQL syncs a file before it relies on its name.
+// with a journal keep them in order, and PostgreSQL and RocksDB sync a file before they rely on its
+// name. A sync of a file whose name ends with $WRITE_LOSS_LIES promises what it does not keep, as
+// some disks do.
 //
 // Copies are made under one lock, so that an older state never replaces a newer one, and put in
 // place by rename(), so that a process that is killed in the midst leaves the state before. What is
@@ -18,6 +20,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace {
 
@@ -72,10 +75,21 @@ bool copy(int from, int to) {
   }
 }
 
+bool is_lied_about(int descriptor) {
+  static const char* const ending = std::getenv("WRITE_LOSS_LIES");
+  if (ending == nullptr) return false;
+  Path name;
+  const ssize_t bytes =
+      ::readlink(path("/proc/self/fd/%d", descriptor).text, name.text, sizeof name.text);
+  const auto ending_bytes = static_cast<ssize_t>(std::strlen(ending));
+  return bytes >= ending_bytes &&
+         std::memcmp(name.text + bytes - ending_bytes, ending, std::strlen(ending)) == 0;
+}
+
 int sync_file(int descriptor) {
   struct stat info{};
   if (::fstat(descriptor, &info) != 0) return -1;
-  if (synced() == nullptr || !S_ISREG(info.st_mode)) return 0;
+  if (synced() == nullptr || !S_ISREG(info.st_mode) || is_lied_about(descriptor)) return 0;
   const int from = ::open(path("/proc/self/fd/%d", descriptor).text, O_RDONLY | O_CLOEXEC);
   if (from < 0) return -1;
   const Lock lock;
