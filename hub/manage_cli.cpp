@@ -38,7 +38,8 @@ constexpr const char* kExamples =
 struct Options {
   std::string api, token, account;
   std::string ref, name, cidr, vpc, subnet, rds, region, zone, description, klass = "1c1g";
-  std::string engine = "postgresql", charge = "configuration", admin, url, file, coupon, reason;
+  std::string source, engine = "postgresql", charge = "configuration", admin, url, file, coupon,
+                      reason;
   std::string amount, reference, direction = "inbound", protocol = "tcp", rule, resource;
   std::string subject, number, details;
   std::vector<std::string> groups, scopes{"read"};
@@ -354,16 +355,19 @@ void add_rds(CLI::App& app, Options& options) {
   const auto work = [&](const char* verb, const char* help) {
     auto* sub =
         add(*rds, options, verb, help, [verb = std::string(verb)](ManageClient& c, Options& o) {
-          work_on_thing(c, o.console, "rds", o.ref, verb, given({{"file", o.file}}));
+          work_on_thing(c, o.console, "rds", o.ref, verb,
+                        given({{"file", o.file}, {"from", o.source}}));
         });
     sub->add_option("REF", options.ref, "Name or id")->required();
     return sub;
   };
   work("init", "apply the initialisation script");
-  for (auto* sub : {work("backup", "write the database to a file"),
-                    work("restore", "replace the database by what a file holds")})
+  auto* backup = work("backup", "write the database to a file");
+  auto* restore = work("restore", "replace the database by what a file holds");
+  for (auto* sub : {backup, restore})
     sub->add_option("FILE", options.file, "A name in the control plane's folder of backups")
         ->required();
+  restore->add_option("--from", options.source, "The database that the file is a backup of [REF]");
   auto* external =
       add(*rds, options, "register", "use a PostgreSQL server that is not ours",
           [](ManageClient& c, Options& o) {

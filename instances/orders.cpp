@@ -84,7 +84,12 @@ Order create_order(const Call& call, const std::string& account_id, const NewOrd
 Order get_order(const Call& call, const std::string& account_id, const std::string& number) {
   const auto found = call.tx.exec_params(
       "SELECT * FROM purchase_order WHERE account_id = $1 AND number = $2", account_id, number);
-  if (found.empty()) throw Refusal(Errc::NotFound, fmt::format("There is no order '{}'.", number));
+  if (found.empty())
+    throw Refusal(
+        Errc::NotFound,
+        fmt::format(
+            "There is no order '{}'. `iothub manage order list` shows those that there are.",
+            number));
   return order_of(found[0]);
 }
 

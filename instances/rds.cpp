@@ -236,11 +236,12 @@ std::string initialize_rds(const Call& call, const std::string& account_id,
 std::string backup_rds(const Call& call, const std::string& account_id, const std::string& ref,
                        const std::string& file) {
   const auto rds = running(call, account_id, ref);
-  return start_operation(call, account_id, OperationKind::rds_backup, rds.id, "", file);
+  return start_operation(call, account_id, OperationKind::rds_backup, rds.id, "",
+                         rds.id + "/" + file);
 }
 
 std::string restore_rds(const Call& call, const std::string& account_id, const std::string& ref,
-                        const std::string& file) {
+                        const std::string& from, const std::string& file) {
   const auto rds = running(call, account_id, ref);
   const auto hub = call.tx.exec_params(
       "SELECT name FROM hub_instance WHERE rds_id = $1 AND state NOT IN ('ordered', 'error', "
@@ -248,10 +249,13 @@ std::string restore_rds(const Call& call, const std::string& account_id, const s
       rds.id);
   if (!hub.empty())
     throw Refusal(Errc::ResourceInUse,
-                  fmt::format("The hub '{}' stores in the database instance '{}'. Restore into one "
-                              "that no hub uses.",
-                              hub[0][0].as<std::string>(), rds.name));
-  return start_operation(call, account_id, OperationKind::rds_restore, rds.id, "", file);
+                  fmt::format("The hub '{0}' stores in the database instance '{1}'. Restore into "
+                              "one that no hub uses: `iothub manage rds restore OTHER {2} --from "
+                              "{1}`.",
+                              hub[0][0].as<std::string>(), rds.name, file));
+  const auto source = from.empty() ? rds.id : get_rds(call, account_id, from).id;
+  return start_operation(call, account_id, OperationKind::rds_restore, rds.id, "",
+                         source + "/" + file);
 }
 
 std::string delete_rds(const Call& call, const std::string& account_id, const std::string& ref) {

@@ -85,8 +85,9 @@ std::vector<Rds> list_rds(const Call& call, const std::string& account_id);
 std::string initialize_rds(const Call& call, const std::string& account_id, const std::string& ref);
 std::string backup_rds(const Call& call, const std::string& account_id, const std::string& ref,
                        const std::string& file);
+// `from` is the database that the file is a backup of; empty: the same one.
 std::string restore_rds(const Call& call, const std::string& account_id, const std::string& ref,
-                        const std::string& file);
+                        const std::string& from, const std::string& file);
 // Refused while a hub uses it (ResourceInUse), and for a package that runs (PrepaidNotExpired).
 std::string delete_rds(const Call& call, const std::string& account_id, const std::string& ref);
 

@@ -45,15 +45,15 @@ void check_ours(const Rds& rds) {
     throw HopelessError("the database is not ours: use its own tools for backup and restore");
 }
 
+// Each database has a folder of its backups.
 std::filesystem::path backup_file(const Machinery& m, const Operation& op) {
-  const auto folder = m.settings.backup_dir / op.resource_id;
-  std::filesystem::create_directories(folder);
-  return folder / op.argument;
+  return m.settings.backup_dir / op.argument;
 }
 
 void backup(const Machinery& m, const Operation& op) {
   const auto rds = rds_of(m, op);
   check_ours(rds);
+  std::filesystem::create_directories(backup_file(m, op).parent_path());
   m.provider.backup_database(rds.id, rds.database, backup_file(m, op));
 }
 
@@ -61,7 +61,9 @@ void empty_database(const Machinery& m, const Operation& op) {
   const auto rds = rds_of(m, op);
   check_ours(rds);
   if (!std::filesystem::exists(backup_file(m, op)))
-    throw HopelessError("there is no backup '" + op.argument + "' of this database");
+    throw HopelessError("there is no backup " + op.argument +
+                        ": `iothub manage rds backup` makes one, and --from names the database "
+                        "that it is of");
   m.clusters.recreate(rds.admin_url, rds.database);
 }
 
@@ -82,6 +84,10 @@ void stop(const Machinery& m, const Operation& op) { m.provider.stop(op.resource
 
 void remove_cluster(const Machinery& m, const Operation& op) {
   m.provider.remove(ResourceKind::database, op.resource_id);
+}
+
+void remove_backups(const Machinery& m, const Operation& op) {
+  std::filesystem::remove_all(m.settings.backup_dir / op.resource_id);
 }
 
 void remove_port(const Machinery& m, const Operation& op) {
@@ -169,6 +175,7 @@ constexpr std::array kResume{
 };
 constexpr std::array kDelete{
     Step{"remove_cluster", 60, "", remove_cluster, nullptr},
+    Step{"remove_backups", 70, "", remove_backups, nullptr},
     Step{"remove_network", 95, "", remove_port, nullptr},
 };
 

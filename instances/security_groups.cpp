@@ -142,8 +142,10 @@ SecurityGroup get_group(const Call& call, const std::string& account_id, const s
       "AND $3 IN ('', vpc_id)",
       account_id, id_or_name, vpc_id);
   if (found.empty())
-    throw Refusal(Errc::NotFound, fmt::format("There is no security group '{}'{}.", id_or_name,
-                                              vpc.empty() ? "" : " in the VPC '" + vpc + "'"));
+    throw Refusal(Errc::NotFound,
+                  fmt::format("There is no security group '{}'{}. `iothub manage "
+                              "sg list` shows those that there are.",
+                              id_or_name, vpc.empty() ? "" : " in the VPC '" + vpc + "'"));
   if (found.size() > 1)
     throw Refusal(Errc::InvalidRequest,
                   fmt::format("Several VPCs have a security group '{}': name the VPC, too, or the "

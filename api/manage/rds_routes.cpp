@@ -33,6 +33,10 @@ const Schema kExternalRds{
      {"subnet", F::text, true, ""},
      {"url", F::text, true, "postgresql://user:password@host:port/database"}}};
 const Schema kFile{"BackupFile", {{"file", F::text, true, "A name without a folder"}}};
+const Schema kRestore{
+    "Restore",
+    {{"file", F::text, true, "Name of a backup"},
+     {"from", F::text, false, "The database that it is of, by id or name; none: the same one"}}};
 const Schema kRenewal{"Renewal", {{"months", F::integer, true, "1 to 24"}}};
 const Schema kAutoRenew{"AutoRenew", {{"on", F::boolean, true, ""}}};
 const Schema kStarted{"Started", {{"operationId", F::text, true, "The work that does it"}}};
@@ -116,19 +120,19 @@ void add_rds_work_routes(ManageApi& api, std::vector<Route>& routes) {
        .handler = api.signed_in([](const Turn& turn) {
          return started(backup_rds(turn.call, turn.account, turn.parameter("rds"), file_of(turn)));
        })});
-  routes.push_back(
-      {.method = "POST",
-       .path = "/v1/rds/{rds}:restore",
-       .id = "restoreRds",
-       .about = "Replaces the database by what a file holds",
-       .scope = "write",
-       .request = &kFile,
-       .answer = &kStarted,
-       .status = 202,
-       .query = {},
-       .handler = api.signed_in([](const Turn& turn) {
-         return started(restore_rds(turn.call, turn.account, turn.parameter("rds"), file_of(turn)));
-       })});
+  routes.push_back({.method = "POST",
+                    .path = "/v1/rds/{rds}:restore",
+                    .id = "restoreRds",
+                    .about = "Replaces the database by what a file holds",
+                    .scope = "write",
+                    .request = &kRestore,
+                    .answer = &kStarted,
+                    .status = 202,
+                    .query = {},
+                    .handler = api.signed_in([](const Turn& turn) {
+                      return started(restore_rds(turn.call, turn.account, turn.parameter("rds"),
+                                                 turn.text("from"), file_of(turn)));
+                    })});
   routes.push_back({.method = "POST",
                     .path = "/v1/rds/{rds}:renew",
                     .id = "renewRds",
