@@ -163,7 +163,9 @@ void replace_file(const std::filesystem::path& path, std::string_view text, mode
 std::optional<std::string> read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
+  std::ostringstream text;
+  text << file.rdbuf();  // unlike its iterators, no exception when a process ends while it is read
+  return text.str();
 }
 
 }  // namespace hub::instances
