@@ -98,7 +98,7 @@ void DatabaseCluster::create_if_missing(uid_t user) const {
   const auto workshop = folder_.path / "initdb";
   remove_folder(workshop);
   fs::create_directory(workshop);
-  give_to(workshop, named_user(user));
+  if (user != 0) give_to(workshop, named_user(user));
   auto command = as_named_user(user);
   for (auto word : {program("initdb").string(), "--pgdata=" + (workshop / "cluster").string(),
                     fmt::format("--username={}", kSuperuser), std::string("--encoding=UTF8"),
