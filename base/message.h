@@ -83,6 +83,7 @@ class Message : public boost::intrusive_ref_counter<Message, boost::thread_safe_
 struct AckToken {
   std::uint64_t session = 0;
   std::uint32_t detail = 0;
+  std::uint32_t bytes = 0;  // what storage holds of the message until then
 };
 
 }  // namespace hub

@@ -51,6 +51,7 @@ class Broker {
     Counters counters;
     std::size_t connections = 0;
     std::size_t sessions = 0;
+    std::size_t parked_bytes = 0;  // sent by publishers that wait for storage, unhandled
   };
   // Asks every shard, and waits for the answers. Any thread that is none of the shards'.
   [[nodiscard]] Totals totals() const;

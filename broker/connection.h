@@ -62,6 +62,7 @@ class Connection {
   bool dirty = false;               // in the shard's list of connections to flush
   bool problem_information = true;  // MQTT 5.0 section 3.1.2.11.7
   std::uint16_t keep_alive_seconds = 0;
+  std::uint32_t parked_bytes = 0;  // of `partial`, while parked
   std::uint32_t max_packet_to_client = 0xFFFF'FFFF;
   std::uint64_t session = 0;  // handle; 0 before CONNECT and once closed
   SteadyTime deadline;        // of the stage: CONNECT is due, or the linger ends

@@ -20,6 +20,8 @@ namespace hub::broker {
   X(publish_bytes_received)    \
   X(publishes_duplicate)       \
   X(publishes_refused)         \
+  X(publishes_over_quota)      \
+  X(publishers_stopped)        \
   X(acknowledgements_sent)     \
   X(deliveries_sent)           \
   X(dropped_slow_subscriber)   \

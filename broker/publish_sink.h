@@ -49,8 +49,9 @@ class PublishSink {
   // No client is read any more: what would wait for a later turn is to become durable now.
   virtual void prepare_stop() {}
 
-  // True while connections that publish at QoS 1 and 2 are not to be read.
-  [[nodiscard]] virtual bool congested() const noexcept = 0;
+  // How many bytes more may wait to become durable; not positive at the bound. Falls by what
+  // take() takes. What publishes at QoS 1 and 2 is stopped by it; QoS 0 is the sink's to shed.
+  [[nodiscard]] virtual std::int64_t room_bytes() const noexcept = 0;
 
   // What counts the shard's messages and devices; nullptr when nobody wants to know. Always the
   // same, and as long-lived as the sink.
@@ -65,6 +66,7 @@ class SinkListener {
  public:
   virtual ~SinkListener() = default;
   virtual void on_batch_closing() = 0;
+  // For each commit, also one that nobody waits for: there is room again.
   virtual void on_committed(std::span<const AckToken> tokens) = 0;
 };
 

@@ -58,6 +58,10 @@ void Shard::on_ready() {
     }
     Connection* connection = connections_.find(handle);
     if (connection == nullptr || connection->stage == Connection::Stage::closed) continue;
+    if (connection->parked && (event.events & (EPOLLERR | EPOLLHUP)) != 0) {
+      drop(handle, *connection, Will::publish);  // nothing that it sent could be answered
+      continue;
+    }
     if ((event.events & EPOLLOUT) != 0) mark_dirty(handle, *connection);
     if ((event.events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0) read(handle, *connection);
     if (burst_bytes_ > kMaxBurstBytes) break;
@@ -75,10 +79,7 @@ void Shard::begin_turn() {
 // per connection. Every entry into the shard ends here.
 void Shard::finish_turn() {
   do {
-    if (!parked_.empty() && !sink_->congested()) {
-      resumed_.insert(resumed_.end(), parked_.begin(), parked_.end());
-      parked_.clear();
-    }
+    if (std::exchange(room_grew_, false)) resume_parked();
     for (const Connection::Handle handle : std::exchange(resumed_, {})) resume(handle);
     flush_bursts();
     sink_->end_of_turn();

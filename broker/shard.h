@@ -85,6 +85,9 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   // Messages of the hub's own, retained: topic and payload of each.
   void publish_own(const std::vector<std::pair<std::string, std::string>>& messages);
 
+  // What connections hold unhandled that wait for storage.
+  [[nodiscard]] std::size_t parked_bytes() const noexcept { return parked_bytes_; }
+
   // From other shards.
   void adopt(HandOver hand_over);
   void receive(std::vector<RemoteMessage> burst);
@@ -198,6 +201,17 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   // --- shard_publish.cpp: what clients send
   Progress handle_publish(Connection::Handle handle, Connection& connection,
                           const mqtt::FrameHeader& frame, std::string_view body);
+  // Whether a publish has to wait for storage: what waits of the session is too much beside the
+  // room that is left for all, so that the greediest publishers are the first to stop.
+  [[nodiscard]] bool has_to_wait(const Connection& connection, const Session& session) const;
+  [[nodiscard]] bool over_quota(const Session& session) const;
+  // Whether it may come to that with what one read brings.
+  [[nodiscard]] bool may_have_to_wait(const Connection& connection) const;
+  void park(Connection::Handle handle, Connection& connection);
+  void unpark(Connection& connection);
+  void count_parked(Connection& connection);  // once its unhandled input is known
+  // Goes on with those that need not wait any more.
+  void resume_parked();
   Admission admit(Connection::Handle handle, Connection& connection, Session& session,
                   const mqtt::PublishView& publish);
   void handle_pubrel(Connection::Handle handle, Connection& connection, const mqtt::AckView& ack);
@@ -210,7 +224,7 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   void publish(std::string_view topic, std::string_view payload, Qos qos, bool retain) override;
   void acknowledge(Connection::Handle handle, Connection& connection, mqtt::PacketType type,
                    mqtt::PacketId id, mqtt::ReasonCode reason = mqtt::ReasonCode::success);
-  void owe(Session& session, Owed owed, std::uint16_t packet_id);
+  void owe(Session& session, Owed owed, std::uint16_t packet_id, std::uint32_t held_bytes = 0);
   void mark_state_dirty(Session& session);
   void keep_retained(const MessageRef& message);
   [[nodiscard]] MessageId next_message_id();
@@ -272,7 +286,9 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   boost::unordered_flat_map<std::string_view, Session*> by_client_id_;
   std::vector<Connection::Handle> dirty_;
   std::vector<Connection::Handle> closed_;
-  std::vector<Connection::Handle> parked_;   // wait for storage
+  std::vector<Connection::Handle> parked_;   // wait for storage, in the order in which they stopped
+  std::size_t parked_bytes_ = 0;             // what they have sent, unhandled
+  bool room_grew_ = false;                   // since parked_ was last looked at
   std::vector<Connection::Handle> resumed_;  // have unhandled input, and need not wait any more
   std::vector<Session::Handle> dirty_sessions_;
   std::vector<std::string> forgotten_sessions_;  // client ids whose durable state is to go

@@ -1,6 +1,7 @@
 // Sockets and bytes: accepting, reading, writing, closing.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -16,10 +17,17 @@ constexpr std::size_t kOutputHighWater = 512 * 1024;
 // A partial packet of this size is received in place; below, it is copied to the shared buffer.
 constexpr std::size_t kReceiveInPlaceBytes = 64 * 1024;
 constexpr int kAcceptsPerTurn = 64;
-// What one read takes while storage is congested, so that parked connections hold little.
-constexpr std::size_t kCongestedReadBytes = 4 * 1024;
 
 log::Throttle client_trouble;
+
+// Takes bytes from the socket that were only looked at so far.
+void take_peeked(int socket, std::size_t bytes) {
+  while (bytes > 0) {
+    const ssize_t n = ::recv(socket, nullptr, bytes, MSG_TRUNC);  // tcp(7)
+    if (n <= 0) return;
+    bytes -= static_cast<std::size_t>(n);
+  }
+}
 
 }  // namespace
 
@@ -65,6 +73,7 @@ void Shard::adopt_socket(FileDescriptor socket, std::string_view received) {
     padded.resize(received.size() + kPayloadPadding);
     const std::size_t used = handle_input(handle, *connection, {padded.data(), received.size()});
     keep_partial(*connection, received.substr(used));
+    count_parked(*connection);
   }
 }
 
@@ -72,7 +81,9 @@ void Shard::read(Connection::Handle handle, Connection& connection) {
   std::string* partial = connection.partial.get();
   char* buffer = read_buffer_.get();
   std::size_t have = 0;
-  std::size_t room = sink_->congested() ? kCongestedReadBytes : kReadBufferBytes;
+  std::size_t room = kReadBufferBytes;
+  // What has to wait for storage is left in the socket.
+  const bool peek = may_have_to_wait(connection);
   if (partial != nullptr) {
     have = partial->size();
     if (have >= kReceiveInPlaceBytes) {
@@ -84,7 +95,7 @@ void Shard::read(Connection::Handle handle, Connection& connection) {
       std::memcpy(buffer, partial->data(), have);
     }
   }
-  const ssize_t n = ::recv(connection.socket.get(), buffer + have, room, 0);
+  const ssize_t n = ::recv(connection.socket.get(), buffer + have, room, peek ? MSG_PEEK : 0);
   if (n <= 0) {
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
       if (partial != nullptr) partial->resize(have);
@@ -102,13 +113,19 @@ void Shard::read(Connection::Handle handle, Connection& connection) {
     connection.partial.reset();
     return;
   }
+  std::size_t taken = total;
+  if (peek) {
+    if (connection.parked) taken = std::max(have, used);
+    take_peeked(connection.socket.get(), taken - have);
+  }
   if (buffer != read_buffer_.get()) {
     partial->erase(0, used);
-    partial->resize(total - used);
+    partial->resize(taken - used);
     if (partial->empty()) connection.partial.reset();
   } else {
-    keep_partial(connection, {buffer + used, total - used});
+    keep_partial(connection, {buffer + used, taken - used});
   }
+  count_parked(connection);
   if (connection.unsent_bytes() > kOutputHighWater) {
     flush(handle, connection);
     if (connection.stage == Connection::Stage::open &&
@@ -265,7 +282,7 @@ void Shard::watch(Connection::Handle handle, Connection& connection) {
 void Shard::resume(Connection::Handle handle) {
   Connection* connection = connections_.find(handle);
   if (connection == nullptr || connection->stage != Connection::Stage::open) return;
-  connection->parked = false;
+  unpark(*connection);
   connection->last_received = now_;  // its silence was ours
   if (connection->partial) {
     const std::unique_ptr<std::string> waiting = std::move(connection->partial);
@@ -273,6 +290,7 @@ void Shard::resume(Connection::Handle handle) {
     waiting->resize(bytes + kPayloadPadding);
     const std::size_t used = handle_input(handle, *connection, {waiting->data(), bytes});
     keep_partial(*connection, std::string_view{*waiting}.substr(used, bytes - used));
+    count_parked(*connection);
   }
   if (connection->stage == Connection::Stage::open) watch(handle, *connection);
 }
@@ -303,7 +321,7 @@ void Shard::release_output(Connection::Handle handle, Connection& connection) {
 
 void Shard::start_closing(Connection::Handle handle, Connection& connection) {
   connection.stage = Connection::Stage::closing;
-  connection.parked = false;
+  unpark(connection);
   connection.output_full = false;
   connection.output_held = false;
   connection.deadline = now_ + options_.linger;
@@ -323,6 +341,7 @@ void Shard::drop(Connection::Handle handle, Connection& connection, Will will) {
   if (connection.stage == Connection::Stage::closed) return;
   connection.socket.reset();  // which also takes it from the poller
   connection.stage = Connection::Stage::closed;
+  unpark(connection);
   ++counters_.connections_closed;
   closed_.push_back(handle);
   detach_session(connection, will);

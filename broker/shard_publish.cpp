@@ -1,4 +1,6 @@
 // What clients send: PUBLISH and PUBREL in, acknowledgements out.
+#include <algorithm>
+
 #include "base/log.h"
 #include "broker/shard.h"
 
@@ -37,10 +39,8 @@ Shard::Progress Shard::handle_publish(Connection::Handle handle, Connection& con
 
   if (decoded->qos != Qos::at_most_once) {
     // What storage cannot take now stays in the socket, and with it the promise to acknowledge.
-    if (interest.sink_route != nullptr && sink_->congested()) {
-      connection.parked = true;
-      parked_.push_back(handle);
-      watch(handle, connection);
+    if (interest.sink_route != nullptr && has_to_wait(connection, session)) {
+      park(handle, connection);
       return Progress::park;
     }
     switch (admit(handle, connection, session, *decoded)) {
@@ -50,6 +50,14 @@ Shard::Progress Shard::handle_publish(Connection::Handle handle, Connection& con
         return Progress::next;
       case Admission::failed:
         return Progress::stop;
+    }
+    if (interest.sink_route != nullptr && over_quota(session)) {
+      // At once: no order binds the answer to a message that was not taken.
+      ++counters_.publishes_over_quota;
+      acknowledge(handle, connection,
+                  decoded->qos == Qos::exactly_once ? PacketType::pubrec : PacketType::puback,
+                  *decoded->packet_id, ReasonCode::quota_exceeded);
+      return Progress::next;
     }
   }
   ++counters_.publishes_received;
@@ -72,6 +80,7 @@ Shard::Progress Shard::handle_publish(Connection::Handle handle, Connection& con
   if (decoded->properties.message_expiry) {
     message.expires_at = wall_now_ + std::chrono::seconds{*decoded->properties.message_expiry};
   }
+  const std::int64_t room = decoded->qos == Qos::at_most_once ? 0 : sink_->room_bytes();
   const bool to_commit = route(message, interest, session.handle);
 
   if (decoded->qos == Qos::at_most_once) return Progress::next;
@@ -86,7 +95,9 @@ Shard::Progress Shard::handle_publish(Connection::Handle handle, Connection& con
     if (durable) mark_state_dirty(session);
   }
   if (wait) {
-    owe(session, qos2 ? Owed::pubrec : Owed::puback, id.value());
+    const std::int64_t held = std::max<std::int64_t>(0, room - sink_->room_bytes());
+    owe(session, qos2 ? Owed::pubrec : Owed::puback, id.value(),
+        static_cast<std::uint32_t>(std::min<std::int64_t>(held, 0xFFFF'FFFF)));
   } else {
     if (qos2) session.inbound->pubrec(id);
     acknowledge(handle, connection, qos2 ? PacketType::pubrec : PacketType::puback, id);
@@ -230,20 +241,23 @@ void Shard::acknowledge(Connection::Handle handle, Connection& connection, Packe
   mark_dirty(handle, connection);
 }
 
-void Shard::owe(Session& session, Owed owed, std::uint16_t packet_id) {
+void Shard::owe(Session& session, Owed owed, std::uint16_t packet_id, std::uint32_t held_bytes) {
   ++session.unacknowledged;
+  session.held_bytes += held_bytes;
   sink_->acknowledge_after_commit(
-      {session.handle, static_cast<std::uint32_t>(owed) << 16 | packet_id});
+      {session.handle, static_cast<std::uint32_t>(owed) << 16 | packet_id, held_bytes});
 }
 
 // What a commit was waited for goes to the connection that its session has now, if that asked.
 void Shard::on_committed(std::span<const AckToken> tokens) {
   assert_home();
   begin_turn();
+  room_grew_ = true;
   for (const AckToken& token : tokens) {
     Session* session = sessions_.find(token.session);
     if (session == nullptr) continue;  // ended meanwhile: nobody waits any more
     --session->unacknowledged;
+    session->held_bytes -= token.bytes;
     Connection* connection = connections_.find(session->connection);
     const auto owed = static_cast<Owed>(token.detail >> 16);
     if (owed == Owed::connack) {

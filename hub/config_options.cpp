@@ -228,6 +228,11 @@ void add_mqtt(std::vector<ConfigOption>& options) {
                            HUB_MEMBER(mqtt.max_sessions)));
   options.push_back(number("mqtt.max_subscriptions", "subscriptions of one session", 1, kMany,
                            HUB_MEMBER(mqtt.max_subscriptions)));
+  options.push_back(
+      bytes("mqtt.max_held_bytes",
+            "bytes of one session's messages that wait for their commit; above, messages of an "
+            "MQTT 5 client are refused (0x97) and counted, and an MQTT 3.1.1 client is not read",
+            1'024, kMuch, HUB_MEMBER(mqtt.max_held_bytes)));
   options.push_back(number("mqtt.max_queued_messages",
                            "messages that wait for one session; more are dropped and counted", 1,
                            kMany, HUB_MEMBER(mqtt.max_queued_messages)));
@@ -298,7 +303,8 @@ void add_storage(std::vector<ConfigOption>& options) {
   options.push_back(
       bytes("storage.held_bytes",
             "bytes that wait for their commit in the whole hub; near it QoS 0 is shed "
-            "and counted, and publishers of QoS 1 and 2 are not read",
+            "and counted, and publishers of QoS 1 and 2 are not read, those with most "
+            "bytes first",
             std::uint64_t{1} << 20, kMuch, HUB_MEMBER(storage.held_bytes)));
   options.push_back(duration("storage.answer_timeout",
                              "time without a sign of the database after which its connection is "

@@ -100,6 +100,8 @@ std::string write_metrics(const HubReport& report) {
   out.lone("iothub_uptime_seconds", Kind::gauge, report.uptime_seconds);
   out.lone("iothub_connections", Kind::gauge, static_cast<std::int64_t>(report.broker.connections));
   out.lone("iothub_sessions", Kind::gauge, static_cast<std::int64_t>(report.broker.sessions));
+  out.lone("iothub_parked_bytes", Kind::gauge,
+           static_cast<std::int64_t>(report.broker.parked_bytes));
   report.broker.counters.for_each([&](std::string_view name, std::uint64_t value) {
     out.lone(fmt::format("iothub_broker_{}_total", name), Kind::counter,
              static_cast<std::int64_t>(value));

@@ -68,6 +68,7 @@ RuleSink::RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::Rul
                    OutageLog& outages, const std::string& meter)
     : io_(io),
       shard_(writer_options.shard),
+      bound_bytes_(static_cast<std::int64_t>(writer_options.limits.held_bytes)),
       outages_(outages),
       rules_(std::move(rules)),
       targets_(std::move(targets)),
@@ -201,7 +202,9 @@ void RuleSink::begin_booking() {
   writer_.ledger_changed();
 }
 
-bool RuleSink::congested() const noexcept { return writer_.congested(); }
+std::int64_t RuleSink::room_bytes() const noexcept {
+  return bound_bytes_ - static_cast<std::int64_t>(writer_.held_bytes());
+}
 bool RuleSink::idle() const noexcept { return writer_.idle() && !(stopping_ && to_book()); }
 
 void RuleSink::on_batch_closing() {

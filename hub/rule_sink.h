@@ -52,7 +52,7 @@ class RuleSink final : public ShardOwned,
   void save_session_state(std::string_view client_id, std::string_view state) override;
   void end_of_turn() override;
   void prepare_stop() override;
-  [[nodiscard]] bool congested() const noexcept override;
+  [[nodiscard]] std::int64_t room_bytes() const noexcept override;
   [[nodiscard]] broker::Meter* meter() noexcept override { return meter_ ? &*meter_ : nullptr; }
   [[nodiscard]] bool idle() const noexcept override;
 
@@ -122,6 +122,7 @@ class RuleSink final : public ShardOwned,
 
   boost::asio::io_context& io_;
   const std::uint32_t shard_;
+  const std::int64_t bound_bytes_;
   OutageLog& outages_;
   std::shared_ptr<const rules::RuleSet> rules_;
   std::shared_ptr<const RowTargets> targets_;

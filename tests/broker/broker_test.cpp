@@ -53,9 +53,9 @@ class Ledger {
       const std::lock_guard lock{ledger_.mutex_};
       if (!ledger_.held_ && (!tokens_.empty() || changed_)) commit_later();
     }
-    bool congested() const noexcept override {
+    std::int64_t room_bytes() const noexcept override {
       const std::lock_guard lock{ledger_.mutex_};
-      return ledger_.congested_;
+      return ledger_.full_ ? 0 : std::int64_t{1} << 30;
     }
     bool idle() const noexcept override { return tokens_.empty() && !changed_; }
 
@@ -89,9 +89,9 @@ class Ledger {
     held_ = false;
     for (Sink* sink : sinks_) sink->commit_later();
   }
-  void congest(bool on) {
-    set(congested_, on);
-    if (!on) commit();
+  void fill(bool full) {
+    set(full_, full);
+    if (!full) commit();
   }
   std::vector<std::string> taken() {
     const std::lock_guard lock{mutex_};
@@ -116,7 +116,7 @@ class Ledger {
   std::vector<std::string> taken_;
   std::map<std::string, std::string> states_;
   bool held_ = false;
-  bool congested_ = false;
+  bool full_ = false;
 };
 
 // Both with one shard, where everything is local, and with three, where most things are not.
@@ -299,13 +299,13 @@ TEST_P(BrokerTest, ForgetsPacketIdsForGoodBeforeACleanStartGoesOn) {
 TEST_P(BrokerTest, LeavesPublishesInTheSocketWhileStorageHasNoRoom) {
   RawMqttClient publisher = client("pub");
   RawMqttClient neighbour = client("neighbour");
-  ledger.congest(true);
+  ledger.fill(true);
   publisher.publish("rows/a", "waits", Qos::at_least_once, 1);
   EXPECT_TRUE(neighbour.quiet()) << "others are served";
   neighbour.publish("elsewhere", "x", Qos::at_least_once, 1);
   neighbour.expect_ack(PacketType::puback, 1);
   EXPECT_TRUE(ledger.taken().empty());
-  ledger.congest(false);
+  ledger.fill(false);
   publisher.expect_ack(PacketType::puback, 1);
   EXPECT_EQ(ledger.taken(), std::vector<std::string>{"waits"});
 }

@@ -44,7 +44,7 @@ class CountingSink final : public PublishSink {
     committing_ = true;
     boost::asio::post(io_, [this] { commit(); });
   }
-  bool congested() const noexcept override { return false; }
+  std::int64_t room_bytes() const noexcept override { return std::int64_t{1} << 30; }
   bool idle() const noexcept override { return !committing_; }
 
  private:
