@@ -4,11 +4,13 @@
 #include <libpq-fe.h>
 
 #include <memory>
-#include <optional>
+#include <thread>
+#include <vector>
 
 #include "tests/e2e/hub_with_readings.h"
 #include "tests/support/database_server.h"
 #include "tests/support/fault_proxy.h"
+#include "tests/support/mqtt_client_codec.h"
 
 namespace hub::test {
 namespace {
@@ -157,6 +159,70 @@ TEST_F(DatabaseAway, ReadOnly) {
   expect_to_last_through(
       hub, "it is read-only; point the hub at the primary", [&] { set("on"); },
       [&] { set("off"); });
+}
+
+// Publishers that send as much as they can while the database hangs.
+TEST_F(DatabaseAway, WhatWaitsStaysUnderItsBound) {
+  constexpr std::int64_t kBound = 4 << 20;
+  constexpr std::uint16_t kMessages = 200;
+  constexpr std::size_t kPayload = 20'000;
+  HubWithReadings hub{impatient(database),
+                      database,
+                      "",
+                      2,
+                      {"IOTHUB_STORAGE_HELD_BYTES=4 MiB", "IOTHUB_MQTT_MAX_HELD_BYTES=400 KiB"}};
+  server.pause();
+  const std::string payload = R"({"n": 1, "text": ")" + std::string(kPayload, 'x') + R"("})";
+  const auto flood = [&](RawMqttClient& client, Qos qos) {
+    return std::jthread([&client, &payload, qos] {
+      try {
+        for (std::uint16_t id = 1; id <= kMessages; ++id) {
+          client.publish("devices/d/reading", payload, qos,
+                         qos == Qos::at_most_once ? std::uint16_t{0} : id);
+        }
+      } catch (const std::runtime_error&) {  // nobody reads it in time: the test has failed
+      }
+    });
+  };
+  std::vector<std::unique_ptr<RawMqttClient>> clients;
+  std::vector<std::jthread> threads;
+  const auto add = [&](mqtt::ProtocolVersion version, Qos qos) -> RawMqttClient& {
+    clients.push_back(std::make_unique<RawMqttClient>(hub.hub().port(), version));
+    clients.back()->connect("flood" + std::to_string(clients.size()));
+    threads.push_back(flood(*clients.back(), qos));
+    return *clients.back();
+  };
+  RawMqttClient& refused = add(mqtt::ProtocolVersion::v5, Qos::at_least_once);
+  EXPECT_TRUE(
+      eventually([&] { return hub.metric("iothub_broker_publishes_over_quota_total") > 0; }));
+  std::vector<RawMqttClient*> patient;
+  for (int i = 0; i < 12; ++i) {
+    patient.push_back(&add(mqtt::ProtocolVersion::v311, Qos::at_least_once));
+  }
+  for (int i = 0; i < 4; ++i) (void)add(mqtt::ProtocolVersion::v311, Qos::at_most_once);
+
+  EXPECT_TRUE(eventually([&] {
+    return hub.metric("iothub_broker_publishers_stopped_total") >= 12 &&
+           hub.metric("iothub_rule_messages_total{rule=\"readings\",state=\"shed") > 0;
+  }));
+  EXPECT_LE(hub.metric("iothub_writer_held_bytes") + hub.metric("iothub_parked_bytes"),
+            kBound + 2 * 3 * static_cast<std::int64_t>(kPayload));
+  EXPECT_TRUE(hub.connected_and_unanswered()) << "who has nothing waiting is served";
+  server.resume();
+  for (RawMqttClient* client : patient) {
+    for (std::uint16_t id = 1; id <= kMessages; ++id) {
+      ASSERT_EQ(client->expect_ack(mqtt::PacketType::puback, id), 0);
+    }
+  }
+  int accepted = 0;
+  for (int i = 0; i < kMessages; ++i) {
+    const auto ack =
+        mqtt::client::decode_ack(refused.version(), refused.expect(mqtt::PacketType::puback).body);
+    accepted += mqtt::is_failure(ack->reason) ? 0 : 1;
+  }
+  EXPECT_LT(accepted, static_cast<int>(kMessages));
+  EXPECT_GE(std::stoi(hub.query("SELECT count(*) FROM readings")), 12 * kMessages + accepted);
+  EXPECT_EQ(hub.metric("iothub_parked_bytes"), 0);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
 #include <stdexcept>
 
 #include "tests/support/mqtt_client_codec.h"
@@ -28,7 +29,8 @@ constexpr std::uint32_t kSessionExpiry = 3'600;
 }  // namespace
 
 HubWithReadings::HubWithReadings(const std::string& hub_url, std::string admin_url,
-                                 std::string_view after_columns, unsigned shards)
+                                 std::string_view after_columns, unsigned shards,
+                                 std::vector<std::string> environment)
     : admin_url_(std::move(admin_url)) {
   const Outcome init = run_program({built_program("iothub"), "db", "init", "--database", hub_url});
   if (init.exit_code != 0) throw std::runtime_error(init.err);
@@ -36,16 +38,32 @@ HubWithReadings::HubWithReadings(const std::string& hub_url, std::string admin_u
       fmt::format("CREATE TABLE readings (place bigint GENERATED ALWAYS AS IDENTITY, n bigint, "
                   "text text){}",
                   after_columns));
-  hub_ = std::make_unique<HubProcess>(
-      HubProcess::Options{.database = hub_url,
-                          .rules = kRules,
-                          .shards = shards,
-                          .more = {},
-                          .environment = {"IOTHUB_STORAGE_ANSWER_TIMEOUT=1s"}});
+  environment.emplace_back("IOTHUB_STORAGE_ANSWER_TIMEOUT=1s");
+  hub_ = std::make_unique<HubProcess>(HubProcess::Options{.database = hub_url,
+                                                          .rules = kRules,
+                                                          .shards = shards,
+                                                          .more = {},
+                                                          .environment = std::move(environment)});
   device_ = std::make_unique<RawMqttClient>(hub_->port());
   device_->connect(kDevice, true, kSessionExpiry);
   bystander_ = std::make_unique<RawMqttClient>(hub_->port(), mqtt::ProtocolVersion::v311);
   bystander_->connect("bystander");
+}
+
+std::int64_t HubWithReadings::metric(std::string_view name) const {
+  const Outcome metrics =
+      run_program({built_program("iothub"), "metrics", "--data-dir", hub_->data_directory()});
+  if (metrics.exit_code != 0) throw std::runtime_error(metrics.err);
+  std::istringstream lines{metrics.out};
+  std::int64_t sum = 0;
+  bool known = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(name)) continue;
+    known = true;
+    sum += std::stoll(line.substr(line.rfind(' ')));
+  }
+  if (!known) throw std::runtime_error(fmt::format("no metric {}", name));
+  return sum;
 }
 
 void HubWithReadings::send(const Waiting& message, bool again) {

@@ -17,9 +17,12 @@ class HubWithReadings {
   // hub_url: where the hub finds the database; admin_url: where the test does. columns: what else
   // follows the columns of `readings`, as " TABLESPACE small".
   HubWithReadings(const std::string& hub_url, std::string admin_url,
-                  std::string_view after_columns = "", unsigned shards = 2);
+                  std::string_view after_columns = "", unsigned shards = 2,
+                  std::vector<std::string> environment = {});
 
   [[nodiscard]] HubProcess& hub() { return *hub_; }
+  // Of `iothub metrics`; of all shards and states that have this name, the sum.
+  [[nodiscard]] std::int64_t metric(std::string_view name) const;
   std::string query(std::string_view sql) const { return psql(admin_url_, sql); }
   void find_database_at(std::string admin_url) { admin_url_ = std::move(admin_url); }
 
