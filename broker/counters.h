@@ -22,6 +22,7 @@ namespace hub::broker {
   X(publishes_refused)         \
   X(publishes_over_quota)      \
   X(publishers_stopped)        \
+  X(subscriptions_refused)     \
   X(acknowledgements_sent)     \
   X(deliveries_sent)           \
   X(dropped_slow_subscriber)   \

@@ -17,6 +17,8 @@ struct Options {
   std::size_t max_queued_bytes = 8u << 20;    // per session
   std::size_t max_outbound_bytes = 4u << 20;  // not yet taken by a client's socket
   std::size_t max_subscriptions = 1'000;      // per session
+  std::size_t max_filter_levels = 128;        // of a subscription's topic filter
+  std::size_t max_filter_bytes = 4'096;       // likewise
   // Of a session's publishes that wait to become durable.
   std::size_t max_held_bytes = std::size_t{16} << 20;
   std::size_t max_retained_messages = 1'000'000;

@@ -249,6 +249,7 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   void handle_unsubscribe(Connection::Handle handle, Connection& connection, std::string_view body);
   mqtt::ReasonCode subscribe(Session& session, const mqtt::FilterView& wanted, std::uint32_t id,
                              std::vector<RetainedWish>& retained_wanted);
+  [[nodiscard]] bool within_limits(std::string_view filter) const;
   void finish_subscribe(std::uint64_t subscribe_id);
   // True when the session had no subscription to that filter.
   bool add_subscription(Session& session, std::string_view filter, Subscription subscription);

@@ -60,13 +60,21 @@ void Shard::finish_subscribe(std::uint64_t subscribe_id) {
   }
 }
 
+// The index has a node for each level of a filter that has wildcards.
+bool Shard::within_limits(std::string_view filter) const {
+  return filter.size() <= options_.max_filter_bytes &&
+         static_cast<std::size_t>(std::ranges::count(filter, '/')) < options_.max_filter_levels;
+}
+
 ReasonCode Shard::subscribe(Session& session, const mqtt::FilterView& wanted, std::uint32_t id,
                             std::vector<RetainedWish>& retained_wanted) {
   if (wanted.filter.starts_with("$share/")) return ReasonCode::shared_subscriptions_not_supported;
-  if (session.subscriptions.size() >= options_.max_subscriptions &&
-      std::ranges::find(session.subscriptions, wanted.filter, &RoutedFilter::text) ==
-          session.subscriptions.end()) {
-    return ReasonCode::quota_exceeded;
+  const bool too_many = session.subscriptions.size() >= options_.max_subscriptions &&
+                        std::ranges::find(session.subscriptions, wanted.filter,
+                                          &RoutedFilter::text) == session.subscriptions.end();
+  if (too_many || !within_limits(wanted.filter)) {
+    ++counters_.subscriptions_refused;
+    return ReasonCode::quota_exceeded;  // "an implementation or administrative imposed limit"
   }
   const Subscription subscription{session.slot(), wanted.options, id};
   const bool is_new = add_subscription(session, wanted.filter, subscription);

@@ -35,6 +35,8 @@ struct Config {
     std::uint64_t max_connections = 100'000;
     std::uint64_t max_sessions = 1'000'000;
     std::uint64_t max_subscriptions = 1'000;     // each session
+    std::uint64_t max_filter_levels = 128;       // each subscription
+    std::uint64_t max_filter_bytes = 4 << 10;    // each subscription
     std::uint64_t max_held_bytes = 16 << 20;     // each session, from the client
     std::uint64_t max_queued_messages = 1'000;   // each session
     std::uint64_t max_queued_bytes = 8 << 20;    // each session

@@ -229,6 +229,13 @@ void add_mqtt(std::vector<ConfigOption>& options) {
   options.push_back(number("mqtt.max_subscriptions", "subscriptions of one session", 1, kMany,
                            HUB_MEMBER(mqtt.max_subscriptions)));
   options.push_back(
+      number("mqtt.max_filter_levels",
+             "levels of a subscription's topic filter; one with more is refused (0x97)", 1, 65'536,
+             HUB_MEMBER(mqtt.max_filter_levels)));
+  options.push_back(bytes("mqtt.max_filter_bytes",
+                          "bytes of a subscription's topic filter; a longer one is refused (0x97)",
+                          16, 65'535, HUB_MEMBER(mqtt.max_filter_bytes)));
+  options.push_back(
       bytes("mqtt.max_held_bytes",
             "bytes of one session's messages that wait for their commit; above, messages of an "
             "MQTT 5 client are refused (0x97) and counted, and an MQTT 3.1.1 client is not read",

@@ -51,6 +51,8 @@ broker::Options broker_options(const Config& config, std::uint32_t shards) {
   options.max_connections = per_shard(config.mqtt.max_connections);
   options.max_sessions = per_shard(config.mqtt.max_sessions);
   options.max_inflight = config.mqtt.max_inflight;
+  options.max_filter_levels = config.mqtt.max_filter_levels;
+  options.max_filter_bytes = config.mqtt.max_filter_bytes;
   options.max_held_bytes = config.mqtt.max_held_bytes;
   options.max_queued_messages = config.mqtt.max_queued_messages;
   options.max_queued_bytes = config.mqtt.max_queued_bytes;
