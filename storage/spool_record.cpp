@@ -145,6 +145,10 @@ bool are_rows(std::string_view rows, std::size_t count) {
   return in.done();
 }
 
+// What is added to the ledger has to be added here, too.
+static_assert(sizeof(LedgerEntries) ==
+              5 * sizeof(std::vector<int>) + sizeof(std::string) + sizeof(std::int64_t));
+
 void write_ledger(const LedgerEntries& ledger, Writer& out) {
   out.count(ledger.rules.size());
   for (const auto& entry : ledger.rules) {
@@ -165,6 +169,18 @@ void write_ledger(const LedgerEntries& ledger, Writer& out) {
     out.text(entry.device);
     out.text(entry.seen);
     out.number(entry.given_up);
+  }
+  out.text(ledger.meter);
+  out.number(ledger.shard);
+  out.count(ledger.usage.size());
+  for (const auto& entry : ledger.usage) {
+    out.number(entry.half_kilobytes);
+    out.number(entry.messages);
+  }
+  out.count(ledger.active_devices.size());
+  for (const auto& entry : ledger.active_devices) {
+    out.number(entry.day);
+    out.text(entry.device);
   }
 }
 
@@ -222,10 +238,40 @@ void read_ledger(Reader& in, LedgerEntries& ledger) {
     const std::string seen(in.text());
     ledger.sequences.push_back({rule, device, seen, in.number<std::int64_t>()});
   }
+  ledger.meter = in.text();
+  ledger.shard = in.number<std::int64_t>();
+  for (std::size_t left = in.count(16); left > 0; --left) {
+    const auto half_kilobytes = in.number<std::int64_t>();
+    ledger.usage.push_back({half_kilobytes, in.number<std::int64_t>()});
+  }
+  for (std::size_t left = in.count(16); left > 0; --left) {
+    const auto day = in.number<std::int64_t>();
+    ledger.active_devices.push_back({day, std::string(in.text())});
+  }
+}
+
+// Of one writer, so of one meter.
+void add_usage(const LedgerEntries& from, LedgerEntries& to) {
+  if (from.usage.empty() && from.active_devices.empty()) return;
+  to.meter = from.meter;
+  to.shard = from.shard;
+  for (const auto& entry : from.usage) {
+    const auto known = std::find_if(to.usage.begin(), to.usage.end(), [&](const auto& each) {
+      return each.half_kilobytes == entry.half_kilobytes;
+    });
+    if (known == to.usage.end()) {
+      to.usage.push_back(entry);
+    } else {
+      known->messages += entry.messages;
+    }
+  }
+  to.active_devices.insert(to.active_devices.end(), from.active_devices.begin(),
+                           from.active_devices.end());
 }
 
 void add_ledger(const LedgerEntries& from, LedgerEntries& to) {
   for (const auto& entry : from.rules) add_rule(entry, to);
+  add_usage(from, to);
   const bool joins = !(from.devices.empty() && from.sequences.empty()) &&
                      !(to.devices.empty() && to.sequences.empty());
   to.devices.insert(to.devices.end(), from.devices.begin(), from.devices.end());

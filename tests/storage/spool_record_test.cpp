@@ -46,6 +46,10 @@ class SpoolRecord : public testing::Test {
     batch->ledger.rules.push_back({"r", {.received = n, .committed = 2}, {1, 2}, {}, {}});
     batch->ledger.devices.push_back({"r", "d1", {.received = n}});
     batch->ledger.sequences.push_back({"r", "d1", "{[1,3)}", 4});
+    batch->ledger.meter = "m";
+    batch->ledger.shard = 3;
+    batch->ledger.usage = {{1, n}, {n, 2}};
+    batch->ledger.active_devices = {{20'000, "d1"}};
     return batch;
   }
 
@@ -116,6 +120,11 @@ TEST_F(SpoolRecord, SeveralMakeOneBatch) {
   ASSERT_EQ(both.ledger.sequences.size(), 1u);
   EXPECT_EQ(both.ledger.sequences[0].seen, "{[1,3),[1,3)}");
   EXPECT_EQ(both.ledger.sequences[0].given_up, 8);
+  EXPECT_EQ(both.ledger.meter, "m");
+  EXPECT_EQ(both.ledger.shard, 3);
+  ASSERT_EQ(both.ledger.usage.size(), 3u);
+  EXPECT_EQ(both.ledger.usage[0].messages, 30);
+  EXPECT_EQ(both.ledger.active_devices.size(), 2u);
   ASSERT_EQ(both.session_states.entries.size(), 4u);
   EXPECT_EQ(both.session_states.entries[3].order, 3u);
 }
