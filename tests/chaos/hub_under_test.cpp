@@ -72,6 +72,12 @@ void HubUnderTest::wait_until_drained() const {
   if (!drained) throw std::runtime_error("the spool was not drained:\n" + log());
 }
 
+std::string HubUnderTest::ledger_complaint(const std::string& database_url) const {
+  const Outcome ledger = run_program({built_program("iothub"), "ledger", "--database", database_url,
+                                      "--data-dir", process_.data_directory()});
+  return ledger.exit_code == 0 ? "" : "the ledger: " + ledger.out + ledger.err;
+}
+
 void HubUnderTest::kill() {
   if (!running_) return;
   note_end();

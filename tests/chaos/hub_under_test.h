@@ -29,6 +29,9 @@ class HubUnderTest {
   // Waits until nothing is in its spool.
   void wait_until_drained() const;
 
+  // What `iothub ledger` says when a rule's sum is off; empty when all of them balance.
+  [[nodiscard]] std::string ledger_complaint(const std::string& database_url) const;
+
   // The most memory that any of its runs had, so far.
   [[nodiscard]] std::size_t peak_memory_bytes();
   // The end of what its runs have logged.

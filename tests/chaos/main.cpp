@@ -222,6 +222,10 @@ class Campaign {
       if (settings_.spools) hub_.wait_until_drained();
       SqlConnection sql{database_.url("postgres")};
       account = audit(sql, fleet_, violations_);
+      if (std::string complaint = hub_.ledger_complaint(database_.url("postgres"));
+          !complaint.empty()) {
+        violations_.push_back(std::move(complaint));
+      }
       fleet_.forget_records();
       sql.query("TRUNCATE plain, raw, keyed, narrow, checked, latest, iothub.dead_letter");
     }
