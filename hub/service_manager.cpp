@@ -9,8 +9,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "base/file_descriptor.h"
 #include "base/log.h"
-#include "storage/file_descriptor.h"
 
 namespace hub {
 
@@ -28,9 +28,9 @@ void notify_service_manager(std::string_view state) {
   if (path.front() == '@') address.sun_path[0] = '\0';  // an abstract name
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
 
-  const storage::FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket.is_open() || ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
-                                    reinterpret_cast<const sockaddr*>(&address), size) < 0) {
+  const FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket || ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+                          reinterpret_cast<const sockaddr*>(&address), size) < 0) {
     log::warning("NOTIFY_SOCKET {}: {}", path, std::generic_category().message(errno));
   }
 }

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_descriptor.h"
 #include "instances/cidr.h"
-#include "instances/file_descriptor.h"
 
 // What the control plane asks of the machine: networks, processes, and a way in from outside.
 //

@@ -43,7 +43,7 @@ DataDirectory::DataDirectory(const std::filesystem::path& path) {
 
   const auto file = path_ / "iothub.lock";
   lock_ = FileDescriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644));
-  if (!lock_.is_open()) {
+  if (!lock_) {
     throw DataDirectoryError(fmt::format("data directory {}: cannot be written: {}", path_.string(),
                                          std::strerror(errno)));
   }

@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <stdexcept>
 
-#include "storage/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace hub::storage {
 

@@ -38,7 +38,7 @@ std::string read_text(const fs::path& path) {
 
 void sync_directory(const fs::path& path) {
   const FileDescriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.is_open() || ::fsync(directory.get()) != 0) fail("sync " + path.string());
+  if (!directory || ::fsync(directory.get()) != 0) fail("sync " + path.string());
 }
 
 std::optional<uid_t> owner_of(const fs::path& path) {
@@ -102,7 +102,7 @@ void make_directory(const fs::path& path, const ProcessUser& owner, mode_t mode)
   const FileDescriptor directory(
       ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat info{};
-  if (!directory.is_open() || ::fstat(directory.get(), &info) != 0 ||
+  if (!directory || ::fstat(directory.get(), &info) != 0 ||
       (info.st_uid != owner.uid && info.st_uid != ::geteuid())) {
     throw EmbeddedDatabaseError(
         fmt::format("{} is in the way: it is not a directory of user {}; remove it", path.string(),
@@ -189,8 +189,7 @@ void EmbeddedCluster::write_file(const fs::path& path, const std::string& text, 
   fs::remove(unfinished);
   const FileDescriptor file(
       ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!file.is_open() ||
-      ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+  if (!file || ::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
       (::geteuid() != user_.uid && ::fchown(file.get(), user_.uid, user_.gid) != 0) ||
       ::fchmod(file.get(), mode) != 0 || ::fsync(file.get()) != 0) {
     fail("write " + unfinished.string());
@@ -202,10 +201,10 @@ ChildProcess EmbeddedCluster::run(const fs::path& cluster, const std::string& pr
                                   std::vector<std::string> arguments, int input, int death_signal) {
   const FileDescriptor log(
       ::open(log_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!log.is_open()) fail("open " + log_.string());
+  if (!log) fail("open " + log_.string());
   log_start_ = fs::file_size(log_);
   const FileDescriptor directory(::open(cluster.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.is_open()) fail("open " + cluster.string());
+  if (!directory) fail("open " + cluster.string());
 
   // As root the way to the cluster may be closed to the server's user (/root is): it then goes by
   // the descriptor.
@@ -233,7 +232,7 @@ ChildProcess EmbeddedCluster::run(const fs::path& cluster, const std::string& pr
 void EmbeddedCluster::run_to_end(const fs::path& cluster, const std::string& program,
                                  std::vector<std::string> arguments, const std::string& input) {
   const FileDescriptor text(::memfd_create("input", MFD_CLOEXEC));
-  if (!text.is_open() || ::pwrite(text.get(), input.data(), input.size(), 0) < 0) {
+  if (!text || ::pwrite(text.get(), input.data(), input.size(), 0) < 0) {
     fail("prepare an input");
   }
   auto child = run(cluster, program, std::move(arguments), text.get(), SIGKILL);

@@ -35,7 +35,7 @@ struct Stopped {};  // thrown on the supervising thread when stop() is called wh
 
 EmbeddedDatabase::EmbeddedDatabase(const DataDirectory& directory)
     : cluster_(directory), stop_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!stop_event_.is_open()) {
+  if (!stop_event_) {
     throw std::system_error(errno, std::generic_category(), "make an event");
   }
 }
@@ -125,7 +125,7 @@ void EmbeddedDatabase::wait_for_previous_server() {
   const auto previous = cluster_.previous_server();
   if (!previous) return;
   const auto process = watch_process(*previous);
-  if (!process.is_open()) return;  // gone meanwhile
+  if (!process) return;  // gone meanwhile
   log::info("waiting for the embedded database of an earlier hub to stop (process {})", *previous);
   const auto gone_within = [&](std::chrono::milliseconds time) {
     if (stop_requested_within(time, process.get())) throw Stopped{};

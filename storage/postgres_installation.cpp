@@ -27,7 +27,7 @@ bool is_program(const fs::path& path) {
 // What a program prints, without the end of line; empty when it fails.
 std::string output_of(const fs::path& program, const std::string& argument) {
   const FileDescriptor output(::memfd_create("output", MFD_CLOEXEC));
-  if (!output.is_open()) return {};
+  if (!output) return {};
   try {
     auto child = ChildProcess::start({.arguments = {program.string(), argument},
                                       .environment = {"PATH=/usr/bin:/bin", "LC_ALL=C"},

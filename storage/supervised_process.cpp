@@ -28,14 +28,14 @@ constexpr int kFirstFree = 16;
 
 FileDescriptor moved_up(int descriptor) {
   FileDescriptor copy(::fcntl(descriptor, F_DUPFD_CLOEXEC, kFirstFree));
-  if (!copy.is_open()) fail("duplicate a descriptor", errno);
+  if (!copy) fail("duplicate a descriptor", errno);
   return copy;
 }
 
 FileDescriptor moved_up_or_null(int descriptor) {
   if (descriptor >= 0) return moved_up(descriptor);
   const FileDescriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null.is_open()) fail("open /dev/null", errno);
+  if (!null) fail("open /dev/null", errno);
   return moved_up(null.get());
 }
 
@@ -166,7 +166,7 @@ ChildProcess ChildProcess::start(const ProcessSpec& spec) {
     child.wait_until(Clock::time_point::max());
     fail("start " + spec.arguments.front(), error);
   }
-  if (!child.descriptor_.is_open()) fail("watch a process", errno);
+  if (!child.descriptor_) fail("watch a process", errno);
   return child;
 }
 
@@ -216,7 +216,7 @@ std::optional<ExitStatus> ChildProcess::wait_until(Clock::time_point deadline) {
 bool is_running(pid_t pid) noexcept {
   const auto process = watch_process(pid);
   pollfd ended{process.get(), POLLIN, 0};
-  return process.is_open() && ::poll(&ended, 1, 0) == 0;
+  return process && ::poll(&ended, 1, 0) == 0;
 }
 
 bool can_write_in(const ProcessUser& user, const std::string& directory) {

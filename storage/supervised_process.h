@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "storage/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace hub::storage {
 

@@ -9,7 +9,7 @@
 #include <sstream>
 #include <system_error>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "instances/provider.h"
 #include "instances/provider/unit_files.h"
 

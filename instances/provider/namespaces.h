@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 // Network namespaces by name, as `ip netns` keeps them: a file in /run/netns that holds the
 // namespace open.

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace hub::instances {
 

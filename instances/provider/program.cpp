@@ -14,7 +14,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "instances/provider.h"
 
 extern char** environ;

@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <system_error>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace hub::instances {
 namespace {

@@ -188,7 +188,7 @@ TEST_F(Program, ComesBackAfterAKillWithItsData) {
 
 TEST_F(Program, TellsTheServiceManager) {
   const auto path = (directory_.path() / "notify").string();
-  const storage::FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);

@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "storage/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "tests/support/temporary_directory.h"
 
 namespace hub {
@@ -22,7 +22,7 @@ class ServiceManager : public ::testing::Test {
 TEST_F(ServiceManager, GetsOneDatagramOnItsSocket) {
   const test::TemporaryDirectory directory;
   const auto path = (directory.path() / "notify").string();
-  const storage::FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const FileDescriptor socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);

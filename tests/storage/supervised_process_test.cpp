@@ -51,7 +51,7 @@ TEST(ChildProcess, SaysHowItEnded) {
 
 TEST(ChildProcess, HasOnlyTheEnvironmentAndDescriptorsItWasGiven) {
   const FileDescriptor leaks(::open("/dev/null", O_RDONLY));  // without O_CLOEXEC
-  ASSERT_TRUE(leaks.is_open());
+  ASSERT_TRUE(leaks);
   auto environment = command({"/usr/bin/env"});
   environment.environment = {"A=1"};
   EXPECT_EQ(output_of(environment), "A=1\n");

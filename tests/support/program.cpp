@@ -14,13 +14,13 @@ namespace {
 using namespace std::chrono_literals;
 using Clock = storage::ChildProcess::Clock;
 
-storage::FileDescriptor memory_file() {
-  storage::FileDescriptor file(::memfd_create("output", MFD_CLOEXEC));
-  if (!file.is_open()) throw std::runtime_error("memfd_create failed");
+FileDescriptor memory_file() {
+  FileDescriptor file(::memfd_create("output", MFD_CLOEXEC));
+  if (!file) throw std::runtime_error("memfd_create failed");
   return file;
 }
 
-std::string text_of(const storage::FileDescriptor& file) {
+std::string text_of(const FileDescriptor& file) {
   std::string text;
   std::array<char, 4096> buffer{};
   for (ssize_t size = 0; (size = ::pread(file.get(), buffer.data(), buffer.size(),

@@ -53,8 +53,8 @@ class RunningProgram {
   [[nodiscard]] std::string err() const;
 
  private:
-  storage::FileDescriptor out_;
-  storage::FileDescriptor err_;
+  FileDescriptor out_;
+  FileDescriptor err_;
   storage::ChildProcess process_;
 };
 

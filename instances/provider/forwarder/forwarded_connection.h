@@ -5,7 +5,7 @@
 #include <list>
 #include <string>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 
 namespace hub::instances {
 

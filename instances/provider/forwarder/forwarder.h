@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "instances/provider/forwarder/client_names.h"
 #include "instances/provider/forwarder/forwarded_connection.h"
 

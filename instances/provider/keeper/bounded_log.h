@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "instances/provider/unit_files.h"
 
 namespace hub::instances {

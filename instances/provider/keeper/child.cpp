@@ -15,7 +15,7 @@
 #include <cstring>
 #include <stdexcept>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "instances/provider/program.h"
 
 namespace hub::instances {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "instances/file_descriptor.h"
+#include "base/file_descriptor.h"
 #include "instances/provider/keeper/bounded_log.h"
 #include "instances/provider/unit_files.h"
 

@@ -19,7 +19,7 @@
 
 namespace {
 
-using hub::instances::FileDescriptor;
+using hub::FileDescriptor;
 using hub::instances::Keeper;
 using hub::instances::parse_unit_arguments;
 using hub::instances::UnitSpec;
