@@ -1,7 +1,6 @@
 #pragma once
 
 #include <map>
-#include <memory>
 #include <mutex>
 #include <string>
 
@@ -9,32 +8,45 @@ namespace hub::instances {
 
 // A mutex per name: what concerns one object waits for what else concerns it, and for nothing more.
 class KeyedLocks {
+  struct Entry {
+    std::mutex mutex;
+    int users = 0;  // who holds it or waits for it
+  };
+  using Entries = std::map<std::string, Entry>;
+
  public:
   // Held until it is destroyed.
   class Held {
    public:
-    explicit Held(std::shared_ptr<std::mutex> mutex) : mutex_(std::move(mutex)), lock_(*mutex_) {}
+    Held(KeyedLocks& locks, Entries::iterator entry) : locks_(locks), entry_(entry) {
+      entry_->second.mutex.lock();
+    }
+    Held(const Held&) = delete;
+    Held& operator=(const Held&) = delete;
+    ~Held() {
+      entry_->second.mutex.unlock();
+      const std::lock_guard guard(locks_.mutex_);
+      if (--entry_->second.users == 0) locks_.entries_.erase(entry_);
+    }
 
    private:
-    std::shared_ptr<std::mutex> mutex_;
-    std::unique_lock<std::mutex> lock_;
+    KeyedLocks& locks_;
+    Entries::iterator entry_;
   };
 
   [[nodiscard]] Held lock(const std::string& name) {
-    std::shared_ptr<std::mutex> mutex;
+    Entries::iterator entry;
     {
       const std::lock_guard guard(mutex_);
-      std::erase_if(mutexes_, [](const auto& entry) { return entry.second.expired(); });
-      auto& known = mutexes_[name];
-      mutex = known.lock();
-      if (!mutex) known = mutex = std::make_shared<std::mutex>();
+      entry = entries_.try_emplace(name).first;
+      ++entry->second.users;
     }
-    return Held(std::move(mutex));
+    return {*this, entry};
   }
 
  private:
   std::mutex mutex_;
-  std::map<std::string, std::weak_ptr<std::mutex>> mutexes_;
+  Entries entries_;
 };
 
 }  // namespace hub::instances
