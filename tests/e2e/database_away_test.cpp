@@ -153,8 +153,9 @@ TEST_F(DatabaseAway, ReadOnly) {
                std::string("ALTER SYSTEM SET default_transaction_read_only = ") + value);
     (void)psql(server.url("postgres"), "SELECT pg_reload_conf()");
     // The server tells the sessions that there are before it starts another one.
-    while (psql(server.url("postgres"), "SHOW default_transaction_read_only") != value) {
-    }
+    ASSERT_TRUE(eventually([&] {
+      return psql(server.url("postgres"), "SHOW default_transaction_read_only") == value;
+    }));
   };
   expect_to_last_through(
       hub, "it is read-only; point the hub at the primary", [&] { set("on"); },

@@ -14,7 +14,6 @@
 #include <cstdlib>
 #include <optional>
 #include <random>
-#include <thread>
 
 #include "instances/provider/local_provider.h"
 #include "instances/provider/namespaces.h"
@@ -50,15 +49,6 @@ std::string random_name() {
 }
 
 }  // namespace
-
-bool eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + 10s;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(5ms);
-  }
-  return true;
-}
 
 DataFolder::DataFolder() {
   std::string path = "/tmp/iothub-provider-XXXXXX";

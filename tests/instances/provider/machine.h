@@ -4,12 +4,12 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 
 #include "instances/provider.h"
 #include "instances/provider/network.h"
+#include "tests/support/program.h"
 
 // A machine of a test's own: the test's thread, and so the provider and all that it starts, lives
 // in a network namespace that stands for the host's, and a client lives in another one that stands
@@ -20,8 +20,7 @@ namespace hub::instances::testing {
 inline constexpr auto kHostAddress = "192.0.2.1";
 inline constexpr auto kClientAddress = "192.0.2.2";
 
-// Waits for a condition that an event elsewhere brings about; false after ten seconds.
-[[nodiscard]] bool eventually(const std::function<bool()>& condition);
+using test::eventually;
 
 // A temporary folder that users of instances can pass through.
 class DataFolder {
