@@ -69,6 +69,15 @@ std::optional<InterfaceAddress> interface_address(std::string_view interface) {
   return std::nullopt;
 }
 
+// The hardware address that goes with an IPv4 address of a VPC, a locally administered one. Where
+// an address moves to another instance, or a bridge loses a port, what the others remember of their
+// neighbours stays true; they would go on for half a minute with what was true before.
+std::string hardware_address(Ipv4 address) {
+  const auto bits = address.bits;
+  return fmt::format("02:00:{:02x}:{:02x}:{:02x}:{:02x}", bits >> 24, bits >> 16 & 0xff,
+                     bits >> 8 & 0xff, bits & 0xff);
+}
+
 // The kernel brings both ends of a new link into service some time after they were told to be up;
 // until then a bridge drops their packets.
 void wait_until_running(const std::string& interface, const std::string& what) {
@@ -134,10 +143,11 @@ void Network::ensure_subnet(const SubnetSpec& spec) const {
   const auto what = "subnet " + spec.subnet_id;
   if (!interface_exists(bridge))
     run_ip(fmt::format("link add {} type bridge stp_state 0 mcast_snooping 0\n", bridge), what);
-  run_ip(fmt::format("link set {0} alias {1}\n"
-                     "address replace {2}/{3} dev {0}\n"
+  run_ip(fmt::format("link set {0} alias {1} address {2}\n"
+                     "address replace {3}/{4} dev {0}\n"
                      "link set {0} up\n",
-                     bridge, spec.subnet_id, spec.gateway.to_string(), spec.prefix.mask),
+                     bridge, spec.subnet_id, hardware_address(spec.gateway),
+                     spec.gateway.to_string(), spec.prefix.mask),
          what);
 }
 
@@ -181,9 +191,10 @@ void Network::ensure_port(const PortSpec& spec) const {
   }
   {
     const NamespaceScope inside(port);
-    run_ip(fmt::format("address replace {}/{} dev eth0\nlink set eth0 up\n",
-                       spec.address.to_string(), gateway->mask),
-           what);
+    run_ip(
+        fmt::format("link set eth0 address {}\naddress replace {}/{} dev eth0\nlink set eth0 up\n",
+                    hardware_address(spec.address), spec.address.to_string(), gateway->mask),
+        what);
     wait_until_running("eth0", what);
   }
   {

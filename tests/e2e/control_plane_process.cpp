@@ -234,14 +234,17 @@ std::int64_t number_in(const json::object& object, const char* name) {
   return object.at(name).to_number<std::int64_t>();
 }
 
-bool publish(std::uint16_t port, const std::string& device, const std::string& payload) {
+::testing::AssertionResult publish(std::uint16_t port, const std::string& device,
+                                   const std::string& payload) {
   try {
     RawMqttClient client{port};
     client.connect(device);
     client.publish("devices/" + device + "/telemetry", payload, Qos::at_least_once, 1);
-    return client.expect_ack(mqtt::PacketType::puback, 1) < 0x80;
-  } catch (const std::exception&) {
-    return false;
+    const auto reason = client.expect_ack(mqtt::PacketType::puback, 1);
+    if (reason >= 0x80) return ::testing::AssertionFailure() << fmt::format("{:#04x}", reason);
+    return ::testing::AssertionSuccess();
+  } catch (const std::exception& error) {
+    return ::testing::AssertionFailure() << error.what();
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <boost/json/object.hpp>
 #include <cstdint>
 #include <filesystem>
@@ -84,8 +86,9 @@ class ControlPlaneProcess {
 [[nodiscard]] std::int64_t number_in(const boost::json::object& object, const char* name);
 
 // Publishes one message at QoS 1 to a hub whose built-in rule stores it. True when the hub
-// acknowledges it, which it does when the row is committed.
-[[nodiscard]] bool publish(std::uint16_t port, const std::string& device,
-                           const std::string& payload = R"({"temperature": 21})");
+// acknowledges it, which it does when the row is committed; a failure says why not.
+[[nodiscard]] ::testing::AssertionResult publish(
+    std::uint16_t port, const std::string& device,
+    const std::string& payload = R"({"temperature": 21})");
 
 }  // namespace hub::test

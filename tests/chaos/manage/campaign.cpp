@@ -165,8 +165,11 @@ class Campaign {
       expect_machine({"namespace " + port, "processes in " + port, "link " + id,
                       "folder hubs/" + id, "process of hubs/" + id, "folder " + endpoint,
                       "process of " + endpoint});
-      if (!test::publish(plane_.public_port(kAccount), fmt::format("device-{}", rounds_)))
-        problems_.push_back("the hub does not acknowledge a message");
+      if (const auto acknowledged =
+              test::publish(plane_.public_port(kAccount), fmt::format("device-{}", rounds_));
+          !acknowledged)
+        problems_.push_back(
+            fmt::format("the hub does not acknowledge a message: {}", acknowledged.message()));
       return "runs, and stores";
     }
     if (status != "ERROR") problems_.push_back("the hub stays " + status);

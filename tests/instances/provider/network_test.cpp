@@ -93,6 +93,28 @@ TEST_F(VpcNetwork, GatewayAnswersPings) {
   EXPECT_TRUE(can_ping(port_namespace("one"), "10.1.1.1"));
 }
 
+TEST_F(VpcNetwork, AddressThatIsGivenAgainIsReachedAtOnce) {
+  make_vpc("a");
+  make_port("client", "a", "10.1.1.10", allow_all());
+  for (const std::string instance : {"old", "new"}) {
+    make_port(instance, "a", "10.1.1.11", allow_all());
+    const auto listener = listen_in(port_namespace(instance), 1883);
+    EXPECT_EQ(connect_from(port_namespace("client"), "10.1.1.11", 1883).error, 0) << instance;
+    provider_->remove(ResourceKind::port, instance);
+  }
+}
+
+TEST_F(VpcNetwork, GatewayIsReachedWhicheverPortsGo) {
+  make_vpc("a");
+  make_port("one", "a", "10.1.1.10", allow_all());
+  for (int number = 0; number < 4; ++number) {
+    make_port("other", "a", "10.1.1.11", allow_all());
+    EXPECT_TRUE(can_ping(port_namespace("one"), "10.1.1.1"));
+    provider_->remove(ResourceKind::port, "other");
+    EXPECT_TRUE(can_ping(port_namespace("one"), "10.1.1.1"));
+  }
+}
+
 TEST_F(VpcNetwork, RepeatedCallsChangeNothing) {
   make_vpc("a");
   make_port("one", "a", "10.1.1.10", allow_all());
