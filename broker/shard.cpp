@@ -91,9 +91,11 @@ void Shard::finish_turn() {
       flush(dirty_[i], *connection);
     }
     dirty_.clear();
-  } while (!resumed_.empty());
+    // Once more for the wills of those that could not be written to.
+  } while (!resumed_.empty() || closed_.size() > gone);
   for (const Connection::Handle handle : closed_) connections_.erase(handle);
   closed_.clear();
+  deadlines_.tidy([this](const Deadlines::Deadline& due) { return is_wanted(due); });
   arm_timer();
   if (stopping_) try_finish_stop();
 }
@@ -124,6 +126,23 @@ bool Shard::peers_keep_up() const {
     if (under_way >= kMaxBurstsUnderWay) return false;
   }
   return true;
+}
+
+bool Shard::is_wanted(const Deadlines::Deadline& deadline) const {
+  switch (deadline.kind) {
+    case Deadlines::Kind::connection:
+      return connections_.find(deadline.owner) != nullptr;
+    case Deadlines::Kind::will:
+    case Deadlines::Kind::session_expiry:
+      break;
+    case Deadlines::Kind::stop:
+      return true;
+  }
+  const Session* session = sessions_.find(deadline.owner);
+  if (session == nullptr || session->connection != 0) return false;
+  return deadline.kind == Deadlines::Kind::will
+             ? session->will != nullptr && deadline.at == session->will_due
+             : deadline.at == session->expires_at;
 }
 
 void Shard::arm_timer() {

@@ -148,6 +148,7 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   void on_ready();
   void begin_turn();
   void finish_turn();
+  [[nodiscard]] bool is_wanted(const Deadlines::Deadline& deadline) const;
   void arm_timer();
   void on_timer();
   void flush_bursts();
