@@ -111,7 +111,7 @@ Shard::Admission Shard::admit(Connection::Handle handle, Connection& connection,
   if (!session.inbound || session.inbound->size() == 0) return Admission::take;
   const PacketId id = *publish.packet_id;
   const bool qos2 = publish.qos == Qos::exactly_once;
-  switch (session.inbound->arrival(id, publish.qos)) {
+  switch (session.inbound->arrival(id, publish.qos, publish.dup)) {
     case InboundFlows::Arrival::fresh:
       break;
     case InboundFlows::Arrival::acknowledgement_pending:

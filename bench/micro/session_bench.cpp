@@ -30,7 +30,7 @@ void inbound_qos1(benchmark::State& state) {
   std::uint32_t next = 0;
   for (; next < in_flight; ++next) flows.begin(id_of(next), Qos::at_least_once, true);
   for (auto _ : state) {
-    require(flows.arrival(id_of(next), Qos::at_least_once) == InboundFlows::Arrival::fresh);
+    require(flows.arrival(id_of(next), Qos::at_least_once, false) == InboundFlows::Arrival::fresh);
     flows.begin(id_of(next), Qos::at_least_once, true);
     require(flows.puback(id_of(next - in_flight)));
     ++next;
@@ -47,7 +47,7 @@ void inbound_qos2(benchmark::State& state) {
   std::uint32_t next = 0;
   for (; next < in_flight; ++next) flows.begin(id_of(next), Qos::exactly_once, true);
   for (auto _ : state) {
-    require(flows.arrival(id_of(next), Qos::exactly_once) == InboundFlows::Arrival::fresh);
+    require(flows.arrival(id_of(next), Qos::exactly_once, false) == InboundFlows::Arrival::fresh);
     flows.begin(id_of(next), Qos::exactly_once, true);
     const PacketId oldest = id_of(next - in_flight);
     require(flows.pubrec(oldest));

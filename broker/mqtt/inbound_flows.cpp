@@ -2,12 +2,15 @@
 
 namespace hub::mqtt {
 
-InboundFlows::Arrival InboundFlows::arrival(PacketId id, Qos qos) {
+InboundFlows::Arrival InboundFlows::arrival(PacketId id, Qos qos, bool dup) {
   Flow* const flow = flows_.find(id);
   if (flow == nullptr) return Arrival::fresh;
   switch (flow->state) {
     case State::qos1_pending:
       if (qos != Qos::at_least_once) return Arrival::packet_id_in_use;
+      if (!dup) {
+        return flow->others_before < kMostOthers ? Arrival::fresh : Arrival::packet_id_in_use;
+      }
       flow->asked = true;
       return Arrival::acknowledgement_pending;
     case State::qos2_pending:
@@ -24,7 +27,12 @@ InboundFlows::Arrival InboundFlows::arrival(PacketId id, Qos qos) {
 
 void InboundFlows::begin(PacketId id, Qos qos, bool durable) {
   const State state = qos == Qos::exactly_once ? State::qos2_pending : State::qos1_pending;
-  flows_.insert(id, {state, durable, true});
+  if (Flow* const flow = flows_.find(id)) {  // see arrival()
+    ++flow->others_before;
+    flow->asked = true;
+    return;
+  }
+  flows_.insert(id, {state, durable, true, 0});
 }
 
 void InboundFlows::connection_lost() {
@@ -39,7 +47,14 @@ bool InboundFlows::finish(PacketId id) {
   return asked;
 }
 
-bool InboundFlows::puback(PacketId id) { return finish(id); }
+bool InboundFlows::puback(PacketId id) {
+  Flow* const flow = flows_.find(id);
+  if (flow != nullptr && flow->others_before > 0) {
+    --flow->others_before;
+    return false;
+  }
+  return finish(id);
+}
 bool InboundFlows::pubcomp(PacketId id) { return finish(id); }
 
 bool InboundFlows::pubrec(PacketId id) {

@@ -28,20 +28,22 @@ class InboundFlows {
     recorded,                 // a resend after PUBREC: answer PUBREC again [MQTT-4.3.3-10]
     packet_id_in_use,         // the id belongs to another flow: reason code 0x91
   };
-  [[nodiscard]] Arrival arrival(PacketId id, Qos qos);
+  // At QoS 1 a message without DUP is a new one, although its id be in use: the client has
+  // forgotten the other, as one that has lost its session. At QoS 2 the id alone counts
+  // [MQTT-4.3.3-10].
+  [[nodiscard]] Arrival arrival(PacketId id, Qos qos, bool dup);
 
-  // A fresh message whose acknowledgement cannot go at once, or any at QoS 2.
+  // A fresh message whose acknowledgement cannot go at once, or any at QoS 2. With an id that is in
+  // use, the acknowledgement goes once it is due for all that have it.
   void begin(PacketId id, Qos qos, bool durable);
 
   // The connection is gone that the packets came over.
   void connection_lost();
 
-  // PUBACK is due: the id is free. True when it is to be sent.
+  // PUBACK is due: the id is free, unless a later message has it. True when it is to be sent.
   bool puback(PacketId id);
   // PUBREC is due. True when it is to be sent: not when the flow is gone or further along already.
   bool pubrec(PacketId id);
-  // PUBREC goes with an error: the id is free [MQTT-4.3.3-9].
-  void refuse(PacketId id) { (void)finish(id); }
 
   enum class Release : std::uint8_t {
     free_now,      // call pubcomp() and answer PUBCOMP
@@ -65,15 +67,17 @@ class InboundFlows {
     });
   }
   // A durable id of a session that is taken up again after a restart: its row has committed.
-  void restore(PacketId id) { flows_.insert(id, {State::qos2_recorded, true, false}); }
+  void restore(PacketId id) { flows_.insert(id, {State::qos2_recorded, true, false, 0}); }
 
  private:
   enum class State : std::uint8_t { qos1_pending, qos2_pending, qos2_recorded, qos2_releasing };
   struct Flow {
     State state : 2;
     bool durable : 1;
-    bool asked : 1;  // the client that is connected now waits for the answer
+    bool asked : 1;                  // the client that is connected now waits for the answer
+    std::uint8_t others_before : 4;  // QoS 1: messages with the same id that are pending, too
   };
+  static constexpr std::uint8_t kMostOthers = 15;
   bool finish(PacketId id);
 
   PacketIdTable<Flow> flows_;

@@ -42,7 +42,7 @@ TEST(SessionState, SurvivesARoundTrip) {
   EXPECT_EQ(back.session.subscriptions[0]->subscriptions()[0].options(), kOptions);
   EXPECT_EQ(back.session.subscriptions[0]->subscriptions()[0].identifier(), 268'435'455u);
   EXPECT_EQ(back.session.subscriptions[1]->text(), "#");
-  EXPECT_EQ(back.session.inbound->arrival(mqtt::PacketId{513}, Qos::exactly_once),
+  EXPECT_EQ(back.session.inbound->arrival(mqtt::PacketId{513}, Qos::exactly_once, true),
             mqtt::InboundFlows::Arrival::recorded);
   EXPECT_EQ(encode_session_state(back.session), bytes);
 }

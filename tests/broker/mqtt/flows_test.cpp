@@ -28,23 +28,40 @@ std::vector<std::uint16_t> durable_ids(const InboundFlows& flows) {
 
 TEST(InboundFlowsQos1, IgnoresAResendUntilItIsAcknowledged) {
   InboundFlows flows;
-  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::fresh);
+  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once, true), Arrival::fresh);
   flows.begin(PacketId{7}, Qos::at_least_once, false);
-  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::acknowledgement_pending);
+  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once, true), Arrival::acknowledgement_pending);
   EXPECT_TRUE(flows.puback(PacketId{7}));
-  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once), Arrival::fresh);
+  EXPECT_EQ(flows.arrival(PacketId{7}, Qos::at_least_once, true), Arrival::fresh);
+  EXPECT_EQ(flows.size(), 0u);
+}
+
+TEST(InboundFlowsQos1, TakesAMessageWithoutDupForANewOne) {
+  InboundFlows flows;
+  const PacketId id{7};
+  flows.begin(id, Qos::at_least_once, false);
+  flows.connection_lost();
+  for (int i = 0; i < 15; ++i) {
+    ASSERT_EQ(flows.arrival(id, Qos::at_least_once, false), Arrival::fresh);
+    flows.begin(id, Qos::at_least_once, false);
+  }
+  EXPECT_EQ(flows.arrival(id, Qos::at_least_once, false), Arrival::packet_id_in_use);
+  EXPECT_EQ(flows.arrival(id, Qos::at_least_once, true), Arrival::acknowledgement_pending);
+  EXPECT_EQ(flows.size(), 1u);
+  for (int i = 0; i < 15; ++i) EXPECT_FALSE(flows.puback(id)) << "another one is not yet due";
+  EXPECT_TRUE(flows.puback(id));
   EXPECT_EQ(flows.size(), 0u);
 }
 
 TEST(InboundFlowsQos2, KeepsTheIdFromPublishToPubcomp) {  // [MQTT-4.3.3-10] to [MQTT-4.3.3-12]
   InboundFlows flows;
   flows.begin(PacketId{1}, Qos::exactly_once, false);
-  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::acknowledgement_pending);
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once, true), Arrival::acknowledgement_pending);
   EXPECT_TRUE(flows.pubrec(PacketId{1}));
-  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::recorded);
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once, true), Arrival::recorded);
   EXPECT_EQ(flows.release(PacketId{1}), Release::free_now);
   flows.pubcomp(PacketId{1});
-  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::fresh);
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once, true), Arrival::fresh);
   EXPECT_EQ(flows.release(PacketId{1}), Release::unknown);
 }
 
@@ -56,7 +73,7 @@ TEST(InboundFlowsQos2, FreesADurableIdOnlyAfterCommit) {
   EXPECT_EQ(flows.release(PacketId{1}), Release::after_commit);
   EXPECT_EQ(durable_ids(flows), std::vector<std::uint16_t>{});
   EXPECT_EQ(flows.release(PacketId{1}), Release::waiting);
-  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::packet_id_in_use);
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once, true), Arrival::packet_id_in_use);
   EXPECT_EQ(flows.size(), 1u) << "counts against the receive maximum until PUBCOMP";
 }
 
@@ -64,8 +81,8 @@ TEST(InboundFlows, RefuseAnIdThatTheOtherQosHolds) {
   InboundFlows flows;
   flows.begin(PacketId{1}, Qos::at_least_once, false);
   flows.begin(PacketId{2}, Qos::exactly_once, false);
-  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once), Arrival::packet_id_in_use);
-  EXPECT_EQ(flows.arrival(PacketId{2}, Qos::at_least_once), Arrival::packet_id_in_use);
+  EXPECT_EQ(flows.arrival(PacketId{1}, Qos::exactly_once, true), Arrival::packet_id_in_use);
+  EXPECT_EQ(flows.arrival(PacketId{2}, Qos::at_least_once, true), Arrival::packet_id_in_use);
   EXPECT_EQ(flows.release(PacketId{1}), Release::unknown);
 }
 
@@ -78,11 +95,11 @@ TEST(InboundFlows, OweNothingToAConnectionThatDidNotAsk) {
   EXPECT_TRUE(flows.pubrec(PacketId{4}));
   EXPECT_EQ(flows.release(PacketId{4}), Release::after_commit);
   flows.connection_lost();
-  EXPECT_EQ(flows.arrival(PacketId{2}, Qos::at_least_once), Arrival::acknowledgement_pending);
+  EXPECT_EQ(flows.arrival(PacketId{2}, Qos::at_least_once, true), Arrival::acknowledgement_pending);
   EXPECT_FALSE(flows.puback(PacketId{1})) << "its resend is still to come, and is a new message";
   EXPECT_TRUE(flows.puback(PacketId{2})) << "it was sent again";
   EXPECT_FALSE(flows.pubrec(PacketId{3}));
-  EXPECT_EQ(flows.arrival(PacketId{3}, Qos::exactly_once), Arrival::recorded);
+  EXPECT_EQ(flows.arrival(PacketId{3}, Qos::exactly_once, true), Arrival::recorded);
   EXPECT_EQ(flows.release(PacketId{4}), Release::waiting);
   EXPECT_TRUE(flows.pubcomp(PacketId{4})) << "PUBREL was sent again";
 }
@@ -90,7 +107,7 @@ TEST(InboundFlows, OweNothingToAConnectionThatDidNotAsk) {
 TEST(InboundFlows, RestoredIdsAreRecordedAndDurable) {
   InboundFlows flows;
   flows.restore(PacketId{9});
-  EXPECT_EQ(flows.arrival(PacketId{9}, Qos::exactly_once), Arrival::recorded);
+  EXPECT_EQ(flows.arrival(PacketId{9}, Qos::exactly_once, true), Arrival::recorded);
   EXPECT_EQ(flows.release(PacketId{9}), Release::after_commit);
 }
 
