@@ -78,11 +78,13 @@ void Shard::begin_turn() {
 // Everything that was ready has been handled: one hand-over per shard and to the sink, one write
 // per connection. Every entry into the shard ends here.
 void Shard::finish_turn() {
+  std::size_t gone = 0;
   do {
     if (std::exchange(room_grew_, false)) resume_parked();
     for (const Connection::Handle handle : std::exchange(resumed_, {})) resume(handle);
     flush_bursts();
     sink_->end_of_turn();
+    gone = closed_.size();
     // By index: flushing lets queued deliveries go, which marks connections anew.
     for (std::size_t i = 0; i < dirty_.size(); ++i) {
       Connection* connection = connections_.find(dirty_[i]);

@@ -108,7 +108,13 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
     stop,  // no further packet of this connection
   };
   // What an AckToken names: the packet to send.
-  enum class Owed : std::uint8_t { puback, pubrec, pubcomp, connack };
+  enum class Owed : std::uint8_t {
+    puback,
+    pubrec,
+    pubcomp,
+    connack,
+    forgetting,  // no packet: the former state of a session is gone for good
+  };
   struct RetainedWish {
     std::string filter;
     Subscription subscription;
@@ -190,6 +196,7 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   Session* find_session(std::string_view client_id);
   Session& make_session(std::string_view client_id);
   void end_session(Session& session);
+  void forgotten_for_good();
   void take_over(Session& session, bool session_ends);
   void resume_flows(Connection::Handle handle, Connection& connection, Session& session);
   void handle_disconnect(Connection::Handle handle, Connection& connection, std::string_view body);
@@ -294,6 +301,8 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   std::vector<Connection::Handle> resumed_;  // have unhandled input, and need not wait any more
   std::vector<Session::Handle> dirty_sessions_;
   std::vector<std::string> forgotten_sessions_;  // client ids whose durable state is to go
+  std::deque<std::string> forgetting_;  // those of which that has not committed, in its order
+  boost::unordered_flat_map<std::string, std::uint32_t> forgetting_counts_;  // how often each
 
   SubscriptionIndex index_;
   MatchCache topics_;

@@ -358,7 +358,9 @@ void Shard::connection_deadline(Connection::Handle handle, Connection& connectio
   // One and a half times the keep-alive [MQTT-3.1.2-22]. A connection that we do not read from is
   // not silent by its own fault.
   const auto limit = std::chrono::milliseconds(1'500) * connection.keep_alive_seconds;
-  if (connection.parked || connection.output_full) connection.last_received = now_;
+  if (connection.parked || connection.output_full || connection.output_held) {
+    connection.last_received = now_;
+  }
   const SteadyTime due = connection.last_received + limit;
   if (now_ < due) {
     deadlines_.add(due, Deadlines::Kind::connection, handle);

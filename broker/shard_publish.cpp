@@ -254,12 +254,16 @@ void Shard::on_committed(std::span<const AckToken> tokens) {
   begin_turn();
   room_grew_ = true;
   for (const AckToken& token : tokens) {
+    const auto owed = static_cast<Owed>(token.detail >> 16);
+    if (owed == Owed::forgetting) {
+      forgotten_for_good();
+      continue;
+    }
     Session* session = sessions_.find(token.session);
     if (session == nullptr) continue;  // ended meanwhile: nobody waits any more
     --session->unacknowledged;
     session->held_bytes -= token.bytes;
     Connection* connection = connections_.find(session->connection);
-    const auto owed = static_cast<Owed>(token.detail >> 16);
     if (owed == Owed::connack) {
       if (connection != nullptr) release_output(session->connection, *connection);
       continue;
@@ -280,6 +284,7 @@ void Shard::on_committed(std::span<const AckToken> tokens) {
         asked = session->inbound->pubcomp(id);
         break;
       case Owed::connack:
+      case Owed::forgetting:
         break;
     }
     if (connection != nullptr && asked) acknowledge(session->connection, *connection, type, id);

@@ -100,12 +100,14 @@ void Shard::open_session(Connection::Handle handle, Connection& connection,
                          const mqtt::ConnectView& connect, std::string_view client_id) {
   const std::string kept_client_id{client_id};  // the session that it may be borrowed from ends
   Session* session = find_session(client_id);
-  bool forgets_durably = false;
-  if (session != nullptr) take_over(*session, connect.clean_start);
-  if (session != nullptr && connect.clean_start) {
-    forgets_durably = session->state_saved;
-    end_session(*session);
-    session = nullptr;
+  if (session != nullptr) {
+    // One that ends with its connection ends with this one's coming, too [MQTT-3.1.2-6].
+    const bool ends = connect.clean_start || !session->persistent();
+    take_over(*session, ends);
+    if (ends) {
+      end_session(*session);
+      session = nullptr;
+    }
   }
   const bool session_present = session != nullptr;
   if (session == nullptr) session = &make_session(kept_client_id);
@@ -157,9 +159,9 @@ void Shard::open_session(Connection::Handle handle, Connection& connection,
   connack.shared_subscriptions_available = false;
   mqtt::append_connack(connection.out(buffers_), connection.version, connack);
   mark_dirty(handle, connection);
-  if (forgets_durably) {
-    // Were the hub to die now, the packet ids of the old session would come back and swallow
-    // messages of the new one: the client may go on once they are gone for good.
+  if (forgetting_counts_.contains(session->client_id)) {
+    // Were the hub to die now, the packet ids of the former session would come back and swallow
+    // messages of this one: the client may go on once they are gone for good.
     connection.output_held = true;
     owe(*session, Owed::connack, 0);
     watch(handle, connection);
@@ -186,14 +188,18 @@ void Shard::take_over(Session& session, bool session_ends) {
 // What was sent and not acknowledged goes again, in its order, before anything new [MQTT-4.4.0-1].
 void Shard::resume_flows(Connection::Handle handle, Connection& connection, Session& session) {
   if (!session.outbound) return;
-  session.outbound->for_each_unfinished([&](const mqtt::OutboundFlows::Flow& flow) {
+  // A copy: a packet that is too large for the client now finishes its flow at once.
+  std::vector<mqtt::OutboundFlows::Flow> unfinished;
+  session.outbound->for_each_unfinished(
+      [&unfinished](const mqtt::OutboundFlows::Flow& flow) { unfinished.push_back(flow); });
+  for (const mqtt::OutboundFlows::Flow& flow : unfinished) {
     if (flow.state == mqtt::OutboundFlows::State::awaiting_pubcomp) {
       mqtt::append_ack(connection.out(buffers_), connection.version, mqtt::PacketType::pubrel,
                        flow.id);
     } else {
       send_delivery(handle, connection, flow.delivery, flow.id, true);
     }
-  });
+  }
   send_queued(handle, connection, session);
 }
 
@@ -214,6 +220,7 @@ void Shard::handle_disconnect(Connection::Handle handle, Connection& connection,
     session->expiry_seconds =
         std::min(*disconnect->session_expiry,
                  static_cast<std::uint32_t>(options_.session_expiry_max.count()));
+    if (session->state_saved) mark_state_dirty(*session);
   }
   const bool with_will = disconnect->reason == ReasonCode::disconnect_with_will_message ||
                          mqtt::is_failure(disconnect->reason);
@@ -277,9 +284,18 @@ void Shard::end_session(Session& session) {
   if (session.state_saved) {
     forgotten_sessions_.push_back(session.client_id);
     sink_->session_state_changed();
+    forgetting_.push_back(session.client_id);
+    ++forgetting_counts_[session.client_id];
+    sink_->acknowledge_after_commit({0, static_cast<std::uint32_t>(Owed::forgetting) << 16, 0});
   }
   by_client_id_.erase(session.client_id);
   sessions_.erase(session.handle);
+}
+
+void Shard::forgotten_for_good() {
+  const auto count = forgetting_counts_.find(forgetting_.front());
+  if (--count->second == 0) forgetting_counts_.erase(count);
+  forgetting_.pop_front();
 }
 
 void Shard::mark_state_dirty(Session& session) {

@@ -1,15 +1,7 @@
 // The broker as clients see it, with a sink whose commits the test decides on.
-#include "broker/broker.h"
-
 #include <gtest/gtest.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <deque>
-#include <map>
-#include <mutex>
-
-#include "tests/support/raw_mqtt_client.h"
+#include "tests/broker/broker_fixture.h"
 
 namespace hub::broker {
 namespace {
@@ -23,125 +15,6 @@ using mqtt::client::Publish;
 using mqtt::client::ReceivedPublish;
 using test::RawMqttClient;
 
-// Takes what is published under "rows/" and commits when the test says so.
-class Ledger {
- public:
-  class Sink final : public PublishSink {
-   public:
-    Sink(Ledger& ledger, boost::asio::io_context& io, SinkListener& listener)
-        : ledger_(ledger), io_(io), listener_(listener) {}
-
-    Route route(std::string_view topic) override {
-      return topic.starts_with("rows/") ? this : nullptr;
-    }
-    bool take(Route, const MessageView& message, Publisher& publisher) override {
-      const std::lock_guard lock{ledger_.mutex_};
-      ledger_.taken_.emplace_back(message.payload);
-      if (message.topic == "rows/echo")
-        publisher.publish("echo", message.payload, Qos::at_least_once, false);
-      if (message.topic == "rows/loop")
-        publisher.publish("rows/loop", "again", Qos::at_most_once, false);
-      return true;
-    }
-    void acknowledge_after_commit(AckToken token) override { tokens_.push_back(token); }
-    void session_state_changed() override { changed_ = true; }
-    void save_session_state(std::string_view client_id, std::string_view state) override {
-      const std::lock_guard lock{ledger_.mutex_};
-      ledger_.states_[std::string{client_id}] = state;
-    }
-    void end_of_turn() override {
-      const std::lock_guard lock{ledger_.mutex_};
-      if (!ledger_.held_ && (!tokens_.empty() || changed_)) commit_later();
-    }
-    std::int64_t room_bytes() const noexcept override {
-      const std::lock_guard lock{ledger_.mutex_};
-      return ledger_.full_ ? 0 : std::int64_t{1} << 30;
-    }
-    bool idle() const noexcept override { return tokens_.empty() && !changed_; }
-
-    void commit_later() {
-      boost::asio::post(io_, [this] {
-        changed_ = false;
-        listener_.on_batch_closing();
-        const std::vector<AckToken> tokens = std::exchange(tokens_, {});
-        listener_.on_committed(tokens);
-      });
-    }
-    boost::asio::io_context& io() { return io_; }
-
-   private:
-    Ledger& ledger_;
-    boost::asio::io_context& io_;
-    SinkListener& listener_;
-    std::vector<AckToken> tokens_;
-    bool changed_ = false;
-  };
-
-  std::unique_ptr<PublishSink> make(boost::asio::io_context& io, SinkListener& listener) {
-    auto sink = std::make_unique<Sink>(*this, io, listener);
-    const std::lock_guard lock{mutex_};
-    sinks_.push_back(sink.get());
-    return sink;
-  }
-  void hold() { set(held_, true); }
-  void commit() {
-    const std::lock_guard lock{mutex_};
-    held_ = false;
-    for (Sink* sink : sinks_) sink->commit_later();
-  }
-  void fill(bool full) {
-    set(full_, full);
-    if (!full) commit();
-  }
-  std::vector<std::string> taken() {
-    const std::lock_guard lock{mutex_};
-    return taken_;
-  }
-  std::string state(const std::string& client_id) {
-    const std::lock_guard lock{mutex_};
-    return states_[client_id];
-  }
-  Broker::StoredSessions stored() {
-    const std::lock_guard lock{mutex_};
-    return {states_.begin(), states_.end()};
-  }
-
- private:
-  void set(bool& flag, bool value) {
-    const std::lock_guard lock{mutex_};
-    flag = value;
-  }
-  mutable std::mutex mutex_;
-  std::vector<Sink*> sinks_;
-  std::vector<std::string> taken_;
-  std::map<std::string, std::string> states_;
-  bool held_ = false;
-  bool full_ = false;
-};
-
-// Both with one shard, where everything is local, and with three, where most things are not.
-class BrokerTest : public testing::TestWithParam<std::uint32_t> {
- protected:
-  explicit BrokerTest(const Options& options = {}) { start(options); }
-  void start(const Options& options, const Broker::StoredSessions& sessions = {}) {
-    broker.emplace(
-        options, GetParam(),
-        [this](std::uint32_t, boost::asio::io_context& io, SinkListener& listener) {
-          return ledger.make(io, listener);
-        },
-        sessions);
-    port = broker->listen("127.0.0.1", 0);
-  }
-  RawMqttClient client(std::string_view id, ProtocolVersion version = ProtocolVersion::v5) {
-    RawMqttClient client{port, version};
-    client.connect(id);
-    return client;
-  }
-
-  Ledger ledger;
-  std::optional<Broker> broker;
-  std::uint16_t port = 0;
-};
 INSTANTIATE_TEST_SUITE_P(Shards, BrokerTest, testing::Values(1u, 3u));
 
 TEST_P(BrokerTest, DeliversAtTheLowerOfBothQos) {
@@ -200,102 +73,6 @@ TEST_P(BrokerTest, AcknowledgesInTheOrderOfTheMessages) {  // [MQTT-4.6.0-2]
   publisher.expect_ack(PacketType::puback, 2);
 }
 
-TEST_P(BrokerTest, TakesAResentMessageOnce) {
-  ledger.hold();
-  {
-    RawMqttClient publisher{port};
-    publisher.connect("pub", false, 100);
-    publisher.publish("rows/a", "one", Qos::exactly_once, 1);
-    publisher.publish("rows/a", "two", Qos::at_least_once, 2);
-    EXPECT_TRUE(publisher.quiet());
-    publisher.vanish();
-  }
-  RawMqttClient publisher{port};
-  EXPECT_TRUE(publisher.connect("pub", false, 100).session_present);
-  publisher.publish("rows/a", "one", Qos::exactly_once, 1, true);
-  publisher.publish("rows/a", "two", Qos::at_least_once, 2, true);
-  EXPECT_TRUE(publisher.quiet());
-  ledger.commit();
-  publisher.expect_ack(PacketType::pubrec, 1);
-  publisher.expect_ack(PacketType::puback, 2);
-  publisher.publish("rows/a", "one", Qos::exactly_once, 1, true);
-  publisher.expect_ack(PacketType::pubrec, 1);
-  publisher.send(mqtt::client::encode_ack(ProtocolVersion::v5, PacketType::pubrel, 1));
-  EXPECT_EQ(publisher.expect_ack(PacketType::pubcomp, 1), 0);
-  EXPECT_EQ(ledger.taken(), (std::vector<std::string>{"one", "two"}));
-  publisher.publish("rows/a", "new", Qos::exactly_once, 1);
-  publisher.expect_ack(PacketType::pubrec, 1);
-  EXPECT_EQ(ledger.taken().back(), "new");
-}
-
-// An acknowledgement that overtakes the resend frees an id that the resend then takes again.
-TEST_P(BrokerTest, OwesNothingToAConnectionThatDidNotAsk) {
-  ledger.hold();
-  {
-    RawMqttClient publisher{port};
-    publisher.connect("pub", false, 100);
-    publisher.publish("rows/a", "one", Qos::at_least_once, 1);
-    publisher.publish("rows/a", "two", Qos::exactly_once, 2);
-    EXPECT_TRUE(publisher.quiet());
-    publisher.vanish();
-  }
-  RawMqttClient publisher{port};
-  EXPECT_TRUE(publisher.connect("pub", false, 100).session_present);
-  ledger.commit();
-  RawMqttClient witness = client("witness");
-  witness.publish("rows/a", "three", Qos::at_least_once, 1);
-  witness.expect_ack(PacketType::puback, 1);
-  EXPECT_TRUE(publisher.quiet());
-  publisher.publish("rows/a", "one", Qos::at_least_once, 1, true);
-  publisher.expect_ack(PacketType::puback, 1);
-  publisher.publish("rows/a", "two", Qos::exactly_once, 2, true);
-  publisher.expect_ack(PacketType::pubrec, 2);
-  publisher.publish("rows/a", "four", Qos::at_least_once, 1);
-  publisher.expect_ack(PacketType::puback, 1);
-  EXPECT_EQ(ledger.taken(), (std::vector<std::string>{"one", "two", "three", "one", "four"}))
-      << "at QoS 1 a resend may be a second row, at QoS 2 not";
-}
-
-TEST_P(BrokerTest, KnowsAQos2PacketIdAfterARestart) {
-  {
-    RawMqttClient publisher{port};
-    publisher.connect("pub", false, 100);
-    publisher.publish("rows/a", "one", Qos::exactly_once, 1);
-    publisher.expect_ack(PacketType::pubrec, 1);
-  }
-  const Broker::StoredSessions stored = ledger.stored();
-  ASSERT_EQ(stored.size(), 1u);
-  broker.reset();
-  start({}, stored);
-  RawMqttClient publisher{port};
-  EXPECT_TRUE(publisher.connect("pub", false, 100).session_present);
-  publisher.publish("rows/a", "one", Qos::exactly_once, 1, true);
-  publisher.expect_ack(PacketType::pubrec, 1);
-  EXPECT_EQ(ledger.taken().size(), 1u);
-  publisher.send(mqtt::client::encode_ack(ProtocolVersion::v5, PacketType::pubrel, 1));
-  publisher.expect_ack(PacketType::pubcomp, 1);
-  EXPECT_EQ(ledger.state("pub"), "") << "nothing is left to remember";
-}
-
-TEST_P(BrokerTest, ForgetsPacketIdsForGoodBeforeACleanStartGoesOn) {
-  RawMqttClient publisher{port};
-  publisher.connect("pub", false, 100);
-  publisher.publish("rows/a", "one", Qos::exactly_once, 1);
-  publisher.expect_ack(PacketType::pubrec, 1);
-  ASSERT_NE(ledger.state("pub"), "");
-  publisher.vanish();
-  ledger.hold();
-  RawMqttClient again{port};
-  again.send(mqtt::client::encode(Connect{.client_id = "pub", .clean_start = true}));
-  EXPECT_THROW((void)again.receive(std::chrono::milliseconds{200}), std::runtime_error);
-  ledger.commit();
-  (void)again.expect(PacketType::connack);
-  EXPECT_EQ(ledger.state("pub"), "");
-  again.publish("rows/a", "another", Qos::exactly_once, 1);
-  again.expect_ack(PacketType::pubrec, 1);
-  EXPECT_EQ(ledger.taken().back(), "another");
-}
-
 TEST_P(BrokerTest, LeavesPublishesInTheSocketWhileStorageHasNoRoom) {
   RawMqttClient publisher = client("pub");
   RawMqttClient neighbour = client("neighbour");
@@ -320,28 +97,6 @@ TEST_P(BrokerTest, RoutesWhatRulesPublishAndEndsLoops) {
   publisher.publish("rows/loop", "start", Qos::at_least_once, 2);
   publisher.expect_ack(PacketType::puback, 2);
   EXPECT_EQ(broker->totals().counters.dropped_republish_depth, 1u);
-}
-
-TEST_P(BrokerTest, QueuesForAnAbsentSessionAndResendsWhatWasNotAcknowledged) {
-  RawMqttClient subscriber{port};
-  subscriber.connect("sub", false, 100);
-  subscriber.subscribe("t", Qos::exactly_once);
-  RawMqttClient publisher = client("pub");
-  publisher.publish("t", "1", Qos::at_least_once, 1);
-  publisher.expect_ack(PacketType::puback, 1);
-  EXPECT_EQ(subscriber.expect_publish().payload, "1");
-  subscriber.vanish();
-  publisher.publish("t", "2", Qos::exactly_once, 2);
-  publisher.expect_ack(PacketType::pubrec, 2);
-
-  RawMqttClient back{port};
-  EXPECT_TRUE(back.connect("sub", false, 100).session_present);
-  const ReceivedPublish first = back.expect_publish();
-  EXPECT_EQ(first.payload, "1");
-  EXPECT_TRUE(first.dup);
-  const ReceivedPublish second = back.expect_publish();
-  EXPECT_EQ(second.payload, "2");
-  EXPECT_EQ(second.qos, Qos::exactly_once);
 }
 
 TEST_P(BrokerTest, HonoursTheClientsReceiveMaximum) {  // [MQTT-3.3.4-9]
@@ -374,55 +129,6 @@ TEST_P(BrokerTest, ClosesWith0x93OnOnePublishTooMany) {  // [MQTT-3.3.4-7]
   EXPECT_EQ(publisher.expect_disconnect(), 0x93);
   EXPECT_TRUE(publisher.closed());
   EXPECT_EQ(ledger.taken().size(), allowed);
-}
-
-TEST_P(BrokerTest, TakesASessionOverAndTellsTheFirstConnection) {  // [MQTT-3.1.4-3]
-  RawMqttClient first{port};
-  first.connect("same", false, 100);
-  RawMqttClient second{port};
-  EXPECT_TRUE(second.connect("same", false, 100).session_present);
-  EXPECT_EQ(first.expect_disconnect(), 0x8E);
-  EXPECT_TRUE(first.closed());
-  EXPECT_TRUE(second.quiet());
-  EXPECT_EQ(broker->totals().sessions, 1u);
-}
-
-TEST_P(BrokerTest, PublishesTheWillOfAClientThatVanishesAndNotOfOneThatSaysGoodbye) {
-  RawMqttClient watcher = client("watcher");
-  watcher.subscribe("wills/#", Qos::at_least_once);
-  for (const bool says_goodbye : {true, false}) {
-    RawMqttClient mortal{port};
-    Connect connect{.client_id = "mortal"};
-    connect.will = mqtt::client::Will{.topic = says_goodbye ? "wills/no" : "wills/yes",
-                                      .payload = "gone",
-                                      .qos = Qos::at_least_once};
-    mortal.connect(connect);
-    if (says_goodbye) {
-      mortal.send(mqtt::client::encode_disconnect(ProtocolVersion::v5));
-      EXPECT_TRUE(mortal.closed());
-    }
-    mortal.vanish();
-  }
-  EXPECT_EQ(watcher.expect_publish().topic, "wills/yes");
-}
-
-TEST_P(BrokerTest, DropsADelayedWillWhenTheClientIsBackInTime) {  // [MQTT-3.1.3-9]
-  RawMqttClient watcher = client("watcher");
-  watcher.subscribe("wills/#", Qos::at_least_once);
-  const auto connect = [&](RawMqttClient& mortal, std::uint32_t delay, const char* topic) {
-    Connect packet{.client_id = "mortal", .clean_start = false};
-    packet.properties.u32(mqtt::PropertyId::session_expiry_interval, 100);
-    packet.will = mqtt::client::Will{.topic = topic, .payload = "gone"};
-    packet.will->properties.u32(mqtt::PropertyId::will_delay_interval, delay);
-    mortal.connect(packet);
-  };
-  RawMqttClient first{port};
-  connect(first, 60, "wills/never");
-  first.vanish();
-  RawMqttClient second{port};
-  connect(second, 1, "wills/late");
-  second.vanish();
-  EXPECT_EQ(watcher.expect_publish().topic, "wills/late");
 }
 
 TEST_P(BrokerTest, TakesALargeConnectWhicheverShardItsClientBelongsTo) {

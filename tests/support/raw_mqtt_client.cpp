@@ -46,6 +46,12 @@ RawMqttClient::RawMqttClient(std::uint16_t port, mqtt::ProtocolVersion version)
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
+void RawMqttClient::vanish_with_a_reset() {
+  const linger none{1, 0};
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_LINGER, &none, sizeof none);
+  socket_.reset();
+}
+
 void RawMqttClient::send(std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -55,6 +55,8 @@ class RawMqttClient {
 
   // Closes the socket as a client does that loses power: no DISCONNECT.
   void vanish() { socket_.reset(); }
+  // The same, so that the hub's next packet to it fails.
+  void vanish_with_a_reset();
 
   [[nodiscard]] mqtt::ProtocolVersion version() const { return version_; }
 
