@@ -4,11 +4,9 @@
 
 #include <algorithm>
 #include <map>
-#include <pqxx/pqxx>
 #include <set>
-#include <stdexcept>
 
-#include "storage/pg_handles.h"
+#include "storage/bounded_connection.h"
 
 namespace hub::storage {
 namespace {
@@ -73,7 +71,7 @@ void read_type_modifier(Column& column, int type, int modifier) {
 }  // namespace
 
 struct PgCatalogue::Impl {
-  explicit Impl(const std::string& url) : connection(url) {}
+  Impl(const std::string& url, const Patience& patience) : database(url, patience) {}
 
   struct Found {
     std::string oid;
@@ -112,35 +110,28 @@ struct PgCatalogue::Impl {
     return Found{row[0].c_str(), row[1].c_str(), row[2].c_str(), row[3].as<bool>()};
   }
 
-  pqxx::connection connection;
+  BoundedConnection database;
 };
 
 namespace {
 
 template <class Body>
-auto reading(pqxx::connection& connection, Body body) {
-  try {
+auto reading(BoundedConnection& database, Body body) {
+  return database.run([&](pqxx::connection& connection) {
     pqxx::read_transaction transaction(connection);
     return body(transaction);
-  } catch (const pqxx::failure& error) {
-    throw std::runtime_error(one_line(error.what()));
-  }
+  });
 }
 
 }  // namespace
 
-PgCatalogue::PgCatalogue(const std::string& url) {
-  try {
-    impl_ = std::make_unique<Impl>(url);
-  } catch (const pqxx::failure& error) {
-    throw std::runtime_error(one_line(error.what()));
-  }
-}
+PgCatalogue::PgCatalogue(const std::string& url, const Patience& patience)
+    : impl_(std::make_unique<Impl>(url, patience)) {}
 
 PgCatalogue::~PgCatalogue() = default;
 
 std::optional<TableSchema> PgCatalogue::table(std::string_view name) const {
-  return reading(impl_->connection, [&](auto& transaction) -> std::optional<TableSchema> {
+  return reading(impl_->database, [&](auto& transaction) -> std::optional<TableSchema> {
     const auto found = impl_->find(transaction, name);
     if (!found || !found->may_insert) return std::nullopt;
     TableSchema out{found->schema, found->name, {}};
@@ -169,7 +160,7 @@ std::optional<TableSchema> PgCatalogue::table(std::string_view name) const {
 }
 
 std::string PgCatalogue::why_not(std::string_view name) const {
-  return reading(impl_->connection, [&](auto& transaction) -> std::string {
+  return reading(impl_->database, [&](auto& transaction) -> std::string {
     if (const auto found = impl_->find(transaction, name)) {
       if (found->may_insert) return {};
       return fmt::format("role \"{}\" may not insert into \"{}\"",
@@ -191,7 +182,7 @@ std::string PgCatalogue::why_not(std::string_view name) const {
 bool PgCatalogue::has_unique_index(const TableSchema& table,
                                    const std::vector<std::string>& columns) const {
   const std::set<std::string> wanted(columns.begin(), columns.end());
-  return reading(impl_->connection, [&](auto& transaction) {
+  return reading(impl_->database, [&](auto& transaction) {
     const auto rows = transaction.exec(fmt::format(
         "SELECT i.indexrelid, a.attname FROM pg_catalog.pg_index i "
         "JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "

@@ -2,14 +2,14 @@
 
 #include <libpq-fe.h>
 
-#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <mutex>
-#include <stdexcept>
+#include <utility>
 #include <vector>
 
+#include "storage/connection_parameters.h"
 #include "storage/pg_handles.h"
 
 namespace hub::storage {
@@ -20,26 +20,12 @@ namespace {
 
 constexpr std::size_t kThreads = 4;  // attempts at a time; each may hang for connect_timeout
 
-struct Parameter {
-  const char* keyword;
-  const char* value;
-};
-
-// What applies where the URL is silent.
-constexpr Parameter kDefaults[] = {
-    {"connect_timeout", "5"},
-    {"tcp_user_timeout", "20000"},
-    {"keepalives_idle", "20"},
-    {"keepalives_interval", "5"},
-    {"keepalives_count", "3"},
-    {"client_encoding", "UTF8"},
-    {"fallback_application_name", "iothub"},
-};
-
 }  // namespace
 
 struct Connector::Impl {
-  std::vector<std::pair<std::string, std::string>> parameters;
+  explicit Impl(ConnectionParameters all) : parameters(std::move(all)) {}
+
+  ConnectionParameters parameters;
   asio::thread_pool pool{kThreads};
 };
 
@@ -52,24 +38,8 @@ struct Connector::Attempt::State {
   Done done;
 };
 
-Connector::Connector(const std::string& url) : impl_(std::make_unique<Impl>()) {
-  char* error = nullptr;
-  PQconninfoOption* const options = PQconninfoParse(url.c_str(), &error);
-  if (options == nullptr) {
-    const std::string message = error == nullptr ? "out of memory" : error;
-    PQfreemem(error);
-    throw std::invalid_argument("the database URL cannot be read: " + message);
-  }
-  for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
-    if (option->val != nullptr) impl_->parameters.emplace_back(option->keyword, option->val);
-  }
-  PQconninfoFree(options);
-  for (const Parameter& preset : kDefaults) {
-    const bool given = std::any_of(impl_->parameters.begin(), impl_->parameters.end(),
-                                   [&](const auto& p) { return p.first == preset.keyword; });
-    if (!given) impl_->parameters.emplace_back(preset.keyword, preset.value);
-  }
-}
+Connector::Connector(const std::string& url)
+    : impl_(std::make_unique<Impl>(connection_parameters(url))) {}
 
 Connector::~Connector() { impl_->pool.join(); }
 

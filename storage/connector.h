@@ -17,8 +17,7 @@ namespace hub::storage {
 
 // Opens database connections for all shards, away from their threads: resolving names and logging
 // in may block. Multi-host URLs, target_session_attrs and everything else of libpq's connection
-// strings is left to libpq; where the URL does not say otherwise, a host gets 5 s (connect_timeout)
-// and a silent peer is given up after 20 s (tcp_user_timeout).
+// strings is left to libpq; connection_parameters.h has what applies where the URL is silent.
 //
 // Thread-safe. Outlives the writers that use it. Destruction waits for an attempt that is under
 // way: at most connect_timeout for each host.

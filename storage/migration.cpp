@@ -5,24 +5,17 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
-#include <pqxx/pqxx>
 #include <stdexcept>
 
+#include "storage/bounded_connection.h"
 #include "storage/pg_handles.h"
 #include "storage/sql_text.h"
 
 namespace hub::storage {
 namespace {
 
-// Runs `body`; what the database or libpqxx throws becomes a std::runtime_error of one line.
-template <class Body>
-auto with_plain_errors(Body body) {
-  try {
-    return body();
-  } catch (const pqxx::failure& error) {
-    throw std::runtime_error(one_line(error.what()));
-  }
-}
+// A migration may rewrite a large table.
+constexpr std::chrono::minutes kMigrating{10};
 
 bool has_migration_table(pqxx::transaction_base& transaction) {
   return !transaction.exec("SELECT WHERE to_regclass('iothub.migration') IS NOT NULL").empty();
@@ -77,9 +70,9 @@ std::string url_for_a_command(const std::string& url) {
 
 }  // namespace
 
-std::vector<MigrationStatus> migration_status(const std::string& url) {
-  return with_plain_errors([&] {
-    pqxx::connection connection(url);
+std::vector<MigrationStatus> migration_status(const std::string& url, const Patience& patience) {
+  BoundedConnection database(url, patience);
+  return database.run([&](pqxx::connection& connection) {
     pqxx::read_transaction transaction(connection);
     auto applied = applied_migrations(transaction);
     std::vector<MigrationStatus> out;
@@ -101,10 +94,10 @@ std::vector<MigrationStatus> migration_status(const std::string& url) {
 }
 
 std::vector<std::string> apply_migrations(const std::string& url) {
-  return with_plain_errors([&] {
-    pqxx::connection connection(url);
-    std::vector<std::string> done;
-    for (const Migration& migration : migrations()) {
+  BoundedConnection database(url, {.answer = kMigrating});
+  std::vector<std::string> done;
+  for (const Migration& migration : migrations()) {
+    database.run([&](pqxx::connection& connection) {
       pqxx::work transaction(connection);
       transaction.exec(std::string(kQuiet));
       transaction.exec(std::string(kLock));
@@ -113,7 +106,7 @@ std::vector<std::string> apply_migrations(const std::string& url) {
         if (found->second.checksum != migration.checksum) {
           throw std::runtime_error(changed_sentence(migration.name));
         }
-        continue;
+        return;
       }
       try {
         transaction.exec(std::string(migration.sql));
@@ -124,9 +117,9 @@ std::vector<std::string> apply_migrations(const std::string& url) {
       transaction.exec(record_sql(migration));
       transaction.commit();
       done.emplace_back(migration.name);
-    }
-    return done;
-  });
+    });
+  }
+  return done;
 }
 
 std::string initialisation_script() {
@@ -154,8 +147,8 @@ std::string initialisation_script() {
   return out;
 }
 
-std::string schema_problem(const std::string& url) {
-  const auto status = migration_status(url);
+std::string schema_problem(const std::string& url, const Patience& patience) {
+  const auto status = migration_status(url, patience);
   const auto applied = std::count_if(status.begin(), status.end(), [](const MigrationStatus& s) {
     return s.applied_at.has_value();
   });
@@ -175,10 +168,11 @@ std::string schema_problem(const std::string& url) {
   return {};
 }
 
-std::vector<std::string> maintain(const std::string& url) {
-  return with_plain_errors([&] {
-    pqxx::connection connection(url);
+std::vector<std::string> maintain(const std::string& url, const Patience& patience) {
+  BoundedConnection database(url, patience);
+  return database.run([&](pqxx::connection& connection) {
     pqxx::work transaction(connection);
+    transaction.exec("SET LOCAL lock_timeout = '10s'");  // others wait behind it
     std::vector<std::string> done;
     for (const auto& row : transaction.exec("SELECT iothub.maintain()")) {
       done.emplace_back(row[0].c_str());

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "storage/database_error.h"
+
 namespace hub::storage {
 
 // One file of sql/, built into the program.
@@ -27,12 +29,14 @@ struct MigrationStatus {
 };
 
 // The migrations of this program and those that the database knows, by number.
-// Throws std::runtime_error when the database cannot be read.
-[[nodiscard]] std::vector<MigrationStatus> migration_status(const std::string& url);
+// Throws DatabaseError when the database cannot be read.
+[[nodiscard]] std::vector<MigrationStatus> migration_status(const std::string& url,
+                                                            const Patience& patience = {});
 
 // Applies what is missing, each migration in a transaction of its own, under a lock that makes
 // several hubs take turns. Returns the names of those that it applied. Throws std::runtime_error
-// when one fails (those before it stay applied), or when one has changed since it was applied.
+// when one fails (those before it stay applied) or takes more than ten minutes, or when one has
+// changed since it was applied.
 std::vector<std::string> apply_migrations(const std::string& url);
 
 // One script for psql that does what apply_migrations() does, and may be run again.
@@ -40,11 +44,12 @@ std::vector<std::string> apply_migrations(const std::string& url);
 
 // Empty when the database has all that this program needs; otherwise what is missing and the
 // command that mends it, as one sentence. `iothub db init …` is named with the URL's password left
-// out. Throws std::runtime_error when the database cannot be reached.
-[[nodiscard]] std::string schema_problem(const std::string& url);
+// out. Throws DatabaseError when the database cannot be reached.
+[[nodiscard]] std::string schema_problem(const std::string& url, const Patience& patience = {});
 
 // What must be done at each start and once a day: makes telemetry's partitions for the days to
-// come, forgets writers that are long gone. Returns one line for each thing done, for the log.
-std::vector<std::string> maintain(const std::string& url);
+// come, forgets writers that are long gone. Returns one line for each thing done, for the log. Does
+// nothing unless it can do all of it. Throws DatabaseError.
+std::vector<std::string> maintain(const std::string& url, const Patience& patience = {});
 
 }  // namespace hub::storage

@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <pqxx/pqxx>
-#include <stdexcept>
+#include <optional>
 
-#include "storage/pg_handles.h"
+#include "storage/bounded_connection.h"
 
 namespace hub::storage {
 namespace {
@@ -24,18 +23,22 @@ constexpr const char* kEndStaleBatches =
 
 constexpr int kAttempts = 10;
 
-void end_earlier_links(pqxx::connection& connection) {
+void end_earlier_links(BoundedConnection& database) {
   for (int attempt = 1;; ++attempt) {
     try {
-      pqxx::work transaction(connection);
-      transaction.exec(kEndLinks);
-      transaction.commit();
+      database.run([](pqxx::connection& connection) {
+        pqxx::work transaction(connection);
+        transaction.exec(kEndLinks);
+        transaction.commit();
+      });
       return;
-    } catch (const pqxx::sql_error& error) {
-      const bool waited = error.sqlstate() == "55P03";  // lock_not_available
+    } catch (const DatabaseError& error) {
+      const bool waited = error.fault().sqlstate == "55P03";  // lock_not_available
       if (!waited || attempt == kAttempts) throw;
     }
-    pqxx::nontransaction(connection).exec(kEndStaleBatches);
+    database.run([](pqxx::connection& connection) {
+      pqxx::nontransaction(connection).exec(kEndStaleBatches);
+    });
   }
 }
 
@@ -43,26 +46,29 @@ void end_earlier_links(pqxx::connection& connection) {
 
 void load_session_states(
     const std::string& url,
-    const std::function<void(std::string_view client_id, std::string_view state)>& take) {
+    const std::function<void(std::string_view client_id, std::string_view state)>& take,
+    const Patience& patience) {
   constexpr int kRowsAtATime = 10'000;
-  try {
-    pqxx::connection connection(url);
-    end_earlier_links(connection);
-    pqxx::read_transaction transaction(connection);
-    transaction.exec(
+  BoundedConnection database(url, patience);
+  end_earlier_links(database);
+  std::optional<pqxx::read_transaction> transaction;
+  database.run([&](pqxx::connection& connection) {
+    transaction.emplace(connection);
+    transaction->exec(
         "DECLARE states NO SCROLL CURSOR FOR SELECT client_id, state FROM iothub.session_state");
-    for (;;) {
-      const pqxx::result rows = transaction.exec(fmt::format("FETCH {} FROM states", kRowsAtATime));
-      if (rows.empty()) return;
-      for (const auto& row : rows) {
-        const pqxx::binarystring state(row[1]);
-        take({row[0].c_str(), row[0].size()},
-             {reinterpret_cast<const char*>(state.data()), state.size()});
-      }
+  });
+  const std::string fetch = fmt::format("FETCH {} FROM states", kRowsAtATime);
+  for (;;) {
+    const pqxx::result rows =
+        database.run([&](pqxx::connection&) { return transaction->exec(fetch); });
+    if (rows.empty()) break;
+    for (const auto& row : rows) {
+      const pqxx::binarystring state(row[1]);
+      take({row[0].c_str(), row[0].size()},
+           {reinterpret_cast<const char*>(state.data()), state.size()});
     }
-  } catch (const pqxx::failure& error) {
-    throw std::runtime_error(one_line(error.what()));
   }
+  database.run([&](pqxx::connection&) { transaction->commit(); });
 }
 
 }  // namespace hub::storage

@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "storage/database_error.h"
+
 namespace hub::storage {
 
 // Hands over every durable session state (BatchWriter::save_session_state), in no order. Blocking;
@@ -13,9 +15,10 @@ namespace hub::storage {
 // either committed by then or never will, however late the network delivers them. A hub that still
 // runs on the same database notices no more than a batch that it sends again.
 //
-// Throws std::runtime_error when the database fails.
+// Throws DatabaseError.
 void load_session_states(
     const std::string& url,
-    const std::function<void(std::string_view client_id, std::string_view state)>& take);
+    const std::function<void(std::string_view client_id, std::string_view state)>& take,
+    const Patience& patience = {});
 
 }  // namespace hub::storage

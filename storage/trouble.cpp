@@ -36,6 +36,8 @@ constexpr Sign kWords[] = {
     {"no password supplied", Trouble::refused_login},
     {"role \"", Trouble::refused_login},
     {"database \"", Trouble::refused_login},
+    {"no such user", Trouble::refused_login},
+    {"no such database", Trouble::refused_login},
     {"database system is", Trouble::starting_up},
     {"timeout expired", Trouble::silent},
     {"did not answer", Trouble::silent},
@@ -54,6 +56,26 @@ Trouble trouble_of(const DatabaseFault& fault) noexcept {
   }
   const bool connection = fault.sqlstate.empty() || fault.sqlstate.starts_with("08");
   return connection ? Trouble::unreachable : Trouble::other;
+}
+
+bool may_pass(Trouble trouble) noexcept {
+  switch (trouble) {
+    case Trouble::unreachable:
+    case Trouble::silent:
+    case Trouble::starting_up:
+    case Trouble::read_only:
+    case Trouble::out_of_connections:
+    case Trouble::out_of_disk:
+    case Trouble::out_of_memory:
+    case Trouble::batch_refused:
+      return true;
+    case Trouble::refused_login:
+    case Trouble::not_permitted:
+    case Trouble::not_initialised:
+    case Trouble::other:
+      break;
+  }
+  return false;
 }
 
 TroubleText text_of(Trouble trouble) noexcept {

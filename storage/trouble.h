@@ -27,6 +27,9 @@ enum class Trouble : std::uint8_t {
 // the server's in English, have to do. What they do not tell is `unreachable`.
 [[nodiscard]] Trouble trouble_of(const DatabaseFault& fault) noexcept;
 
+// It may end without anybody changing how the hub is set up: waiting is of use.
+[[nodiscard]] bool may_pass(Trouble trouble) noexcept;
+
 // What is wrong and what to do, each a clause for a log line: "its disk is full", "free space …".
 struct TroubleText {
   std::string_view what;

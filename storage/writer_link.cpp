@@ -3,6 +3,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "storage/backoff.h"
 #include "storage/sqlstate.h"
 #include "storage/writer_core.h"
 
@@ -144,12 +145,8 @@ asio::awaitable<void> PgBatchWriter::Impl::woken(TimePoint until) {
 }
 
 asio::awaitable<void> PgBatchWriter::Impl::pause() {
-  const unsigned doublings = std::min(failures_ > 0 ? failures_ - 1 : 0, 20u);
-  const auto longest = std::min(options_.last_pause, options_.first_pause * (1u << doublings));
-  std::uniform_real_distribution<double> part(0.5, 1.0);
-  const auto until =
-      asio::steady_timer::clock_type::now() +
-      std::chrono::duration_cast<asio::steady_timer::duration>(longest * part(random_));
+  const auto until = asio::steady_timer::clock_type::now() +
+                     pause_after(failures_, options_.first_pause, options_.last_pause, random_);
   while (!stopped() && asio::steady_timer::clock_type::now() < until) co_await woken(until);
 }
 

@@ -40,6 +40,17 @@ TEST(Trouble, OfAPoolerIsWhatItPassesOn) {
   EXPECT_EQ(trouble_of({"08P01", "no more connections allowed (max_client_conn)"}),
             Trouble::out_of_connections);
   EXPECT_EQ(trouble_of({"08P01", "server conn crashed?"}), Trouble::unreachable);
+  EXPECT_EQ(trouble_of({"", "FATAL: no such database: hub"}), Trouble::refused_login);
+}
+
+TEST(Trouble, MayPassUnlessTheHubIsSetUpWrongly) {
+  EXPECT_TRUE(may_pass(Trouble::unreachable));
+  EXPECT_TRUE(may_pass(Trouble::silent));
+  EXPECT_TRUE(may_pass(Trouble::read_only));
+  EXPECT_TRUE(may_pass(Trouble::out_of_connections));
+  EXPECT_FALSE(may_pass(Trouble::refused_login));
+  EXPECT_FALSE(may_pass(Trouble::not_permitted));
+  EXPECT_FALSE(may_pass(Trouble::not_initialised));
 }
 
 }  // namespace
