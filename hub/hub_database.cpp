@@ -1,9 +1,5 @@
 #include "hub/hub_database.h"
 
-#include <fmt/format.h>
-
-#include <stdexcept>
-
 #include "base/log.h"
 #include "storage/migration.h"
 
@@ -18,9 +14,6 @@ HubDatabase HubDatabase::for_serving(const Config& config) {
     out.bring_schema_up_to_date();
   } else {
     out.url_ = config.database;
-    if (auto problem = storage::schema_problem(out.url_); !problem.empty()) {
-      throw std::runtime_error(std::move(problem));
-    }
   }
   return out;
 }

@@ -17,7 +17,8 @@ namespace hub {
 class HubDatabase {
  public:
   // For serve: takes the data directory whichever database is used, so that a second hub on it is
-  // refused. Brings the embedded database's schema up to date; a given one must be.
+  // refused. Starts the embedded database and brings its schema up to date; a given one is not
+  // asked for anything yet.
   [[nodiscard]] static HubDatabase for_serving(const Config& config);
 
   // For a command beside a hub that may run: joins that hub's database, or starts it for the

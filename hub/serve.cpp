@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/uuid/random_generator.hpp>
 #include <boost/uuid/uuid_io.hpp>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -19,9 +19,11 @@
 #include "broker/broker.h"
 #include "hub/config.h"
 #include "hub/control_socket.h"
+#include "hub/database_wait.h"
 #include "hub/hub_database.h"
 #include "hub/hub_status.h"
 #include "hub/ledger_report.h"
+#include "hub/maintenance.h"
 #include "hub/metrics.h"
 #include "hub/metrics_server.h"
 #include "hub/outage_log.h"
@@ -29,6 +31,7 @@
 #include "hub/rule_sink.h"
 #include "hub/service_manager.h"
 #include "hub/spool_drain.h"
+#include "hub/start_signals.h"
 #include "hub/sys_topics.h"
 #include "storage/catalogue.h"
 #include "storage/connector.h"
@@ -65,48 +68,34 @@ broker::Options broker_options(const Config& config, std::uint32_t shards) {
   return options;
 }
 
-std::shared_ptr<const rules::RuleSet> compile_or_throw(const Config& config,
-                                                       const std::string& url) {
-  const rules::Compilation compiled = load_and_compile(config.rules, storage::PgCatalogue{url});
+// What a hub takes from the database before it serves.
+struct Loaded {
+  std::shared_ptr<const rules::RuleSet> rules;
+  broker::Broker::StoredSessions sessions;
+};
+
+Loaded load(const Config& config, const std::string& url, const storage::Patience& patience) {
+  Loaded out;
+  rules::Compilation compiled = load_and_compile(config.rules, storage::PgCatalogue{url, patience});
   for (const rules::Diagnostic& problem : compiled.problems) {
     log::error("{}", rules::to_string(problem));
   }
   if (!compiled.rules) throw std::runtime_error("the rules have errors; `iothub check` shows them");
-  return compiled.rules;
+  out.rules = std::move(compiled.rules);
+  storage::load_session_states(
+      url,
+      [&](std::string_view client_id, std::string_view state) {
+        out.sessions.emplace_back(client_id, state);
+      },
+      patience);
+  return out;
 }
 
-// What the database needs at each start and once a day. Its failure is no reason to stop.
-void maintain(const std::string& url) {
-  try {
-    for (const std::string& line : storage::maintain(url)) log::info("{}", line);
-  } catch (const std::exception& error) {
-    log::warning("the database could not be maintained, the next attempt is in a day: {}",
-                 error.what());
+void require_schema(const std::string& url, const storage::Patience& patience) {
+  if (const std::string problem = storage::schema_problem(url, patience); !problem.empty()) {
+    throw std::runtime_error(problem);
   }
 }
-
-// Once a day until the io_context stops. Blocks the thread that runs it, which has nothing else
-// to do.
-class DailyMaintenance {
- public:
-  DailyMaintenance(boost::asio::io_context& io, std::string url)
-      : timer_(io), url_(std::move(url)) {
-    wait();
-  }
-
- private:
-  void wait() {
-    timer_.expires_after(std::chrono::hours{24});
-    timer_.async_wait([this](const boost::system::error_code& error) {
-      if (error) return;
-      maintain(url_);
-      wait();
-    });
-  }
-
-  boost::asio::steady_timer timer_;
-  std::string url_;
-};
 
 // Of the commands beside the hub.
 std::string answer_question(std::string_view question, const HubStatus& status) {
@@ -140,25 +129,25 @@ std::unique_ptr<storage::Spool> empty_spool(const Config& config, const std::str
 }
 
 int run(const Config& config) {
+  std::optional<StartSignals> start_signals{std::in_place};
   const std::uint32_t shards =
       config.shards != 0 ? config.shards : std::max(1u, std::thread::hardware_concurrency());
   HubDatabase database = HubDatabase::for_serving(config);
-  if (const std::string problem = storage::schema_problem(database.url()); !problem.empty()) {
-    throw std::runtime_error(problem);
-  }
+  DatabaseWait wait{database.shown_url(), {.answer = config.storage.answer_timeout}};
+  wait.until_done(
+      [&](const storage::Patience& patience) { require_schema(database.url(), patience); });
   OutageLog outages;
   storage::PgWriterOptions writer_options = writer_options_of(config, shards);
   const auto spool = empty_spool(config, database.url(), writer_options, outages);
   writer_options.spool = spool.get();
-  maintain(database.url());
 
-  const auto rules = compile_or_throw(config, database.url());
+  Loaded loaded;
+  wait.until_done(
+      [&](const storage::Patience& patience) { loaded = load(config, database.url(), patience); });
+  const auto& rules = loaded.rules;
   const auto targets = std::make_shared<const RowTargets>(make_row_targets(*rules));
-  broker::Broker::StoredSessions sessions;
-  storage::load_session_states(database.url(),
-                               [&](std::string_view client_id, std::string_view state) {
-                                 sessions.emplace_back(client_id, state);
-                               });
+  const Maintenance maintenance{database.url()};
+  maintenance.wait_for_first(config.storage.answer_timeout);
 
   storage::Connector connector{database.url()};
   HubStatus status{writer_options.hub_id, spool.get()};
@@ -172,7 +161,7 @@ int run(const Config& config) {
         status.add_sink({io, *sink});
         return sink;
       },
-      sessions};
+      loaded.sessions};
   status.set_broker(broker);
 
   boost::asio::io_context io;
@@ -184,7 +173,7 @@ int run(const Config& config) {
     log::info("{}: stopping", signal == SIGTERM ? "SIGTERM" : "SIGINT");
     io.stop();
   });
-  const DailyMaintenance maintenance{io, database.url()};
+  start_signals.reset();
 
   const SysTopics sys_topics{io, status, broker, config.mqtt.sys_interval};
   const auto metrics = serve_metrics(config.metrics.port, status);
@@ -194,7 +183,7 @@ int run(const Config& config) {
   fmt::print("ready mqtt://{}{}{}:{} database={} rules={}\n", ipv6 ? "[" : "", config.bind,
              ipv6 ? "]" : "", port, database.shown_url(), rules->size());
   std::fflush(stdout);
-  notify_service_manager("READY=1");
+  notify_service_manager("READY=1\nSTATUS=");
   io.run();
 
   // A second signal must not cut the stop short, which is bounded as it is.

@@ -4,8 +4,9 @@ namespace hub {
 
 struct Config;
 
-// Runs the hub until SIGTERM or SIGINT: the database (its own when none is configured), schema
-// check, rules, broker. Prints the `ready` line on standard output once clients may connect.
+// Runs the hub until SIGTERM or SIGINT: the database (its own when none is configured; waits for
+// one that is away), schema check, rules, broker. Prints the `ready` line on standard output once
+// clients may connect.
 //
 // Returns 0 after a stop in which everything accepted was committed and acknowledged, 1 when
 // something was left undone or, with the reasons in the log, when it could not start.

@@ -111,13 +111,16 @@ void drain_run(const std::vector<storage::SpoolOwner>& owners, storage::Spool& s
     return sum;
   };
   const std::uint64_t all = left();
+  std::uint64_t told_left = all;
   auto told = std::chrono::steady_clock::now();
   while (!std::all_of(writers.begin(), writers.end(), [](const auto& w) { return w->done(); })) {
     io.run_one_for(kProgressInterval);
     io.restart();
     if (std::chrono::steady_clock::now() - told < kProgressInterval) continue;
     told = std::chrono::steady_clock::now();
-    log::info("draining the spool: {} of {} batches are in the database", all - left(), all);
+    if (const std::uint64_t now_left = left(); now_left != std::exchange(told_left, now_left)) {
+      log::info("draining the spool: {} of {} batches are in the database", all - now_left, all);
+    }
     notify_service_manager("EXTEND_TIMEOUT_USEC=60000000");
   }
   writers.clear();

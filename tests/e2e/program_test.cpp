@@ -58,11 +58,16 @@ TEST_F(Program, RefusesToServeStrangersUnasked) {
   EXPECT_THAT(outcome.err, HasSubstr("allow_anonymous = true"));
 }
 
-TEST_F(Program, ADatabaseThatCannotBeReachedIsAnErrorAtTheStart) {
-  const auto outcome =
-      run({"serve", "--database", "postgresql://u:hidden@/x?host=/no/such/place", "--mqtt-port=0"});
-  EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("/no/such/place"), Not(HasSubstr("hidden"))));
+TEST_F(Program, ADatabaseThatCannotBeReachedIsAnErrorOfACommand) {
+  const std::string database = "--database=postgresql://u:hidden@/x?host=/no/such/place";
+  for (const auto* verb : {"init", "status"}) {
+    const auto outcome = run({"db", verb, database});
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_THAT(outcome.err, AllOf(HasSubstr("/no/such/place"), Not(HasSubstr("hidden"))));
+  }
+  const auto checked = run({"check", database});
+  EXPECT_EQ(checked.exit_code, 1);
+  EXPECT_THAT(checked.out, AllOf(HasSubstr("/no/such/place"), Not(HasSubstr("hidden"))));
 }
 
 TEST_F(Program, HasNoDatabaseToShowBeforeTheFirstStart) {
@@ -201,7 +206,7 @@ TEST_F(Program, TellsTheServiceManager) {
        (size = ::recv(socket.get(), text.data(), text.size(), MSG_DONTWAIT)) > 0;) {
     said += std::string(text.data(), static_cast<std::size_t>(size)) + ";";
   }
-  EXPECT_EQ(said, "READY=1;STOPPING=1;");
+  EXPECT_EQ(said, "READY=1\nSTATUS=;STOPPING=1;");
 }
 
 }  // namespace

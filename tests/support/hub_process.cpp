@@ -16,7 +16,8 @@ HubProcess::HubProcess(Options options) : options_(std::move(options)) {
   // When root runs the test, PostgreSQL's user gets to the data directory and its socket.
   std::filesystem::permissions(directory_.path(), std::filesystem::perms(0755));
   if (!options_.rules.empty()) directory_.write("rules.toml", options_.rules);
-  start();
+  launch();
+  if (options_.wait_until_ready) wait_until_ready();
 }
 
 HubProcess::~HubProcess() {
@@ -29,6 +30,11 @@ HubProcess::~HubProcess() {
 }
 
 void HubProcess::start() {
+  launch();
+  wait_until_ready();
+}
+
+void HubProcess::launch() {
   std::vector<std::string> arguments{
       built_program("iothub"),         "serve",      "--mqtt-port",   "0", "--shards",
       std::to_string(options_.shards), "--data-dir", data_directory()};
@@ -41,6 +47,9 @@ void HubProcess::start() {
   arguments.insert(arguments.end(), options_.more.begin(), options_.more.end());
   program_ = std::make_unique<RunningProgram>(
       arguments, RunOptions{.environment = options_.environment, .directory = {}, .bound = {}});
+}
+
+void HubProcess::wait_until_ready() {
   ready_line_ = program_->wait_for_line("ready ");
   const std::size_t space = ready_line_.find(' ', 6);
   const std::size_t colon = ready_line_.rfind(':', space);
@@ -53,8 +62,8 @@ void HubProcess::kill() {
   program_.reset();
 }
 
-int HubProcess::stop() {
-  const storage::ExitStatus status = program_->end(SIGTERM);
+int HubProcess::stop(int signal) {
+  const storage::ExitStatus status = program_->end(signal);
   program_.reset();
   return WIFEXITED(status.wait_status) ? WEXITSTATUS(status.wait_status) : -1;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,6 +23,7 @@ class HubProcess {
     unsigned shards = 2;
     std::vector<std::string> more{};         // further arguments
     std::vector<std::string> environment{};  // "NAME=value"
+    bool wait_until_ready = true;            // false: the constructor only launches it
   };
   explicit HubProcess(Options options);
   ~HubProcess();
@@ -31,6 +33,9 @@ class HubProcess {
   // Starts it (the constructor has done so the first time) and waits for its `ready` line.
   // The port changes.
   void start();
+  // The two halves of start().
+  void launch();
+  void wait_until_ready();
   // For the next start().
   void change(unsigned shards, std::vector<std::string> more) {
     options_.shards = shards;
@@ -38,8 +43,8 @@ class HubProcess {
   }
   // SIGKILL, and waits for the end.
   void kill();
-  // SIGTERM; returns the exit code.
-  int stop();
+  // SIGTERM, or another signal; returns the exit code, -1 when it was killed by a signal.
+  int stop(int signal = SIGTERM);
 
   [[nodiscard]] bool running() const { return program_ && storage::is_running(pid()); }
   [[nodiscard]] pid_t pid() const { return program_->process().pid(); }
