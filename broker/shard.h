@@ -220,6 +220,9 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   void count_parked(Connection& connection);  // once its unhandled input is known
   // Goes on with those that need not wait any more.
   void resume_parked();
+  [[nodiscard]] static bool is_own_topic(std::string_view topic);
+  void refuse_publish(Connection::Handle handle, Connection& connection,
+                      const mqtt::PublishView& publish);
   Admission admit(Connection::Handle handle, Connection& connection, Session& session,
                   const mqtt::PublishView& publish);
   void handle_pubrel(Connection::Handle handle, Connection& connection, const mqtt::AckView& ack);

@@ -10,6 +10,9 @@ namespace {
 // A rule may publish what another rule takes, but not for ever.
 constexpr int kMaxRepublishDepth = 8;
 
+// A client that could write there could say anything of the hub (section 4.7.2).
+constexpr std::string_view kOwnTopics = "$SYS/";
+
 }  // namespace
 
 using mqtt::InboundFlows;
@@ -33,6 +36,10 @@ Shard::Progress Shard::handle_publish(Connection::Handle handle, Connection& con
     fail(handle, connection, ReasonCode::topic_alias_invalid,
          "a topic alias where CONNACK allowed none [MQTT-3.3.2-9]");
     return Progress::stop;
+  }
+  if (is_own_topic(decoded->topic)) {
+    refuse_publish(handle, connection, *decoded);
+    return Progress::next;
   }
   Session& session = *sessions_.find(connection.session);
   const Interest& interest = topics_.find(decoded->topic);
@@ -103,6 +110,20 @@ Shard::Progress Shard::handle_publish(Connection::Handle handle, Connection& con
     acknowledge(handle, connection, qos2 ? PacketType::pubrec : PacketType::puback, id);
   }
   return Progress::next;
+}
+
+bool Shard::is_own_topic(std::string_view topic) { return topic.starts_with(kOwnTopics); }
+
+// MQTT 3.1.1 has no answer that refuses a publish: there it is taken and comes to nothing.
+void Shard::refuse_publish(Connection::Handle handle, Connection& connection,
+                           const mqtt::PublishView& publish) {
+  ++counters_.publishes_refused;
+  if (publish.qos == Qos::at_most_once) return;
+  acknowledge(handle, connection,
+              publish.qos == Qos::exactly_once ? PacketType::pubrec : PacketType::puback,
+              *publish.packet_id,
+              connection.version == mqtt::ProtocolVersion::v5 ? ReasonCode::topic_name_invalid
+                                                              : ReasonCode::success);
 }
 
 // Whether a QoS 1 or 2 publish is a message to take, or a resend of one.

@@ -74,6 +74,9 @@ Shard::Progress Shard::handle_connect(Connection::Handle handle, Connection& con
   if (connect->authentication_method) {
     return refuse(ReasonCode::bad_authentication_method, "enhanced authentication is not on offer");
   }
+  if (connect->will && is_own_topic(connect->will->topic)) {
+    return refuse(ReasonCode::topic_name_invalid, "a will below $SYS");
+  }
   std::string assigned;
   std::string_view client_id = connect->client_id;
   if (client_id.empty()) client_id = assigned = assign_client_id();

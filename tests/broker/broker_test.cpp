@@ -203,6 +203,30 @@ TEST_P(BrokerTest, SaysInConnackWhatIsNotOnOffer) {
   EXPECT_EQ(suback->codes.at(0), mqtt::ReasonCode::shared_subscriptions_not_supported);
 }
 
+// What stands below $SYS is the hub's own word.
+TEST_P(BrokerTest, KeepsClientsFromPublishingBelowSys) {  // section 4.7.2
+  RawMqttClient watcher = client("watcher");
+  watcher.subscribe("$SYS/#", Qos::at_least_once);
+  for (const ProtocolVersion version : {ProtocolVersion::v311, ProtocolVersion::v5}) {
+    RawMqttClient forger = client("forger", version);
+    const std::uint8_t refused = version == ProtocolVersion::v5 ? 0x90 : 0;
+    forger.publish("$SYS/a", "zero", Qos::at_most_once, 0);
+    forger.publish("$SYS/a", "one", Qos::at_least_once, 1, false, true);
+    EXPECT_EQ(forger.expect_ack(PacketType::puback, 1), refused);
+    forger.publish("$SYS/a", "two", Qos::exactly_once, 2);
+    EXPECT_EQ(forger.expect_ack(PacketType::pubrec, 2), refused);
+    RawMqttClient mortal{port, version};
+    Connect connect{.version = version, .client_id = "mortal"};
+    connect.will = mqtt::client::Will{.topic = "$SYS/a", .payload = "gone"};
+    mortal.send(mqtt::client::encode(connect));
+    if (version == ProtocolVersion::v5) (void)mortal.expect(PacketType::connack);
+    EXPECT_TRUE(mortal.closed());
+  }
+  broker->publish_own({{"$SYS/a", "own"}});
+  EXPECT_EQ(watcher.expect_publish().payload, "own");
+  EXPECT_EQ(broker->totals().counters.publishes_refused, 6u);
+}
+
 TEST_P(BrokerTest, RefusesTopicAliases) {
   RawMqttClient publisher = client("pub");
   Publish publish{.topic = "t", .payload = "x"};
