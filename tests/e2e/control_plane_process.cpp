@@ -7,14 +7,13 @@
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
-#include <fstream>
-#include <iterator>
 #include <random>
 
 #include "instances/provider/local_provider.h"
 #include "instances/provider/namespaces.h"
 #include "instances/provider/process_handle.h"
 #include "tests/support/raw_mqtt_client.h"
+#include "tests/support/temporary_directory.h"
 
 namespace hub::test {
 namespace {
@@ -26,11 +25,6 @@ namespace machine = instances::testing;
 std::string random_name() {
   std::random_device random;
   return fmt::format("m{:06x}", random() & 0xffffff);
-}
-
-std::string file_text(const fs::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -144,7 +138,7 @@ std::string ControlPlaneProcess::query(const std::string& account, const std::st
 }
 
 std::string ControlPlaneProcess::query_records(const std::string& sql) const {
-  auto url = file_text(folder() / "database-url");
+  auto url = read_file(folder() / "database-url");
   while (url.ends_with('\n')) url.pop_back();
   return psql(url, sql);
 }
@@ -178,7 +172,7 @@ std::set<std::string> ControlPlaneProcess::on_machine() const {
       const auto name = fmt::format("{}/{}", kind, entry.path().filename().string());
       found.insert("folder " + name);
       for (const auto pid : instances::all_processes())
-        if (file_text(fmt::format("/proc/{}/cmdline", pid)).find(name) != std::string::npos)
+        if (read_file(fmt::format("/proc/{}/cmdline", pid)).find(name) != std::string::npos)
           found.insert("process of " + name);
     }
   }
@@ -213,7 +207,7 @@ std::string ControlPlaneProcess::program() {
 }
 
 RunOptions ControlPlaneProcess::environment(const std::string& account) const {
-  const auto profile = json::parse(file_text(folder() / "operator.json")).as_object();
+  const auto profile = json::parse(read_file(folder() / "operator.json")).as_object();
   return {.environment = {"IOTHUB_MANAGE_TOKEN=" + text_in(profile, "token"),
                           "IOTHUB_MANAGE_ACCOUNT=" + account,
                           "XDG_CONFIG_HOME=" + (data_.path() / "config").string()}};
