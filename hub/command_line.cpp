@@ -5,9 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 
+#include "base/log.h"
 #include "hub/config_file.h"
 #include "hub/config_options.h"
+#include "rules/diagnostic.h"
 
 namespace hub {
 namespace {
@@ -29,6 +32,7 @@ constexpr const char* kExamples =
     "  iothub db script | psql postgresql://…      prepare a database as its administrator\n"
     "  iothub ledger                               what became of every message, by rule\n"
     "  iothub deadletter replay --rule climate     store what failed, by the rules as they are\n"
+    "  iothub manage --help                        hubs in private networks, for several owners\n"
     "\n"
     "Exit status: 0 all well, 1 a problem was found or the hub failed, 2 a mistake in the call.\n";
 
@@ -121,7 +125,7 @@ void add_dead_letter_filter(CLI::App& app, DeadLetterArguments& arguments) {
   add_text(app, "--rule", "NAME", "only of this rule", arguments.rule);
   add_text(app, "--reason", "REASON", "only with this reason", arguments.reason);
   add_text(app, "--client", "ID", "only of this client", arguments.client);
-  add_text(app, "--since", "TIME", "received at or after, as '2026-01-31 12:00' or '-2 hours'",
+  add_text(app, "--since", "TIME", "received at or after, as '2026-01-31 12:00' or '2 hours ago'",
            arguments.since);
   add_text(app, "--until", "TIME", "received before", arguments.until);
   app.add_option_function<std::uint64_t>(
@@ -201,6 +205,30 @@ void add_database_command(CLI::App& app, Parsed& parsed) {
       "it for a moment when no hub runs.\n");
 }
 
+// The first word that should be a command and is none, with what it may have been meant for.
+std::optional<std::string> unknown_command(const CLI::App& app, int count,
+                                           const char* const* arguments) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < count; ++i) {
+    const auto commands = at->get_subcommands([](const CLI::App*) { return true; });
+    const std::string_view word = arguments[i];
+    if (commands.empty() || word.starts_with('-')) return std::nullopt;
+    std::vector<std::string> names;
+    const CLI::App* chosen = nullptr;
+    for (const CLI::App* command : commands) {
+      names.push_back(command->get_name());
+      if (command->get_name() == word) chosen = command;
+    }
+    if (chosen == nullptr) {
+      const std::vector<std::string_view> known(names.begin(), names.end());
+      return fmt::format("there is no command {}{}", log::escape_control_characters(word),
+                         rules::did_you_mean(word, known));
+    }
+    at = chosen;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::variant<CommandLine, int> parse_command_line(int count, const char* const* arguments,
@@ -227,6 +255,10 @@ std::variant<CommandLine, int> parse_command_line(int count, const char* const* 
   add_dead_letter_command(app, parsed);
   add_metrics_command(app, parsed);
 
+  if (const auto unknown = unknown_command(app, count, arguments)) {
+    err << *unknown << "\nRun with --help for more information.\n";
+    return kUsageError;
+  }
   try {
     app.parse(count, const_cast<char**>(arguments));
   } catch (const CLI::ParseError& error) {

@@ -43,6 +43,7 @@ void apply_flags(const ConfigSources& sources, LoadedConfig& out) {
     const auto* option = find_config_option(key);
     if (option == nullptr) throw std::logic_error("no option " + key);
     if (!option->set(out.config, value)) {
+      out.bad_flag = true;
       out.problems.push_back(fmt::format("{} {}: expected {}", option->flag(),
                                          shown_value(*option, value), option->expected));
     }

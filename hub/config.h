@@ -79,6 +79,7 @@ struct LoadedConfig {
   // the value stands (file:line:column, the variable or the flag), key, value and what was
   // expected.
   std::vector<std::string> problems;
+  bool bad_flag = false;  // one of them is a flag's
   // Worth a line in the log: a variable that is probably a slip.
   std::vector<std::string> warnings;
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <tuple>
 
 #include "rules/diagnostic.h"
 
@@ -78,8 +79,15 @@ class Reader {
   }
 
   void problem(const toml::source_region& where, const std::string& text) {
-    out_.problems.push_back(
-        fmt::format("{}:{}:{}: {}", file_.string(), where.begin.line, where.begin.column, text));
+    problems_.emplace_back(where.begin.line, where.begin.column, text);
+  }
+
+  // All of them, in the order of the file.
+  void report() {
+    std::sort(problems_.begin(), problems_.end());
+    for (const auto& [line, column, text] : problems_) {
+      out_.problems.push_back(fmt::format("{}:{}:{}: {}", file_.string(), line, column, text));
+    }
   }
 
  private:
@@ -97,12 +105,18 @@ class Reader {
     const auto shown = log::escape_control_characters(name);
     const auto& names = is_table ? sections_ : known_;
     const std::vector<std::string_view> known(names.begin(), names.end());
-    problem(where, fmt::format("there is no {} {}{}", is_table ? "section" : "key", shown,
-                               rules::did_you_mean(name, known)));
+    auto hint = rules::did_you_mean(name, known);
+    // The right name at the wrong place.
+    const auto inside = std::find_if(known_.begin(), known_.end(), [&](const std::string& key) {
+      return key.ends_with("." + name);
+    });
+    if (hint.empty() && inside != known_.end()) hint = fmt::format("; did you mean {}?", *inside);
+    problem(where, fmt::format("there is no {} {}{}", is_table ? "section" : "key", shown, hint));
   }
 
   const fs::path& file_;
   LoadedConfig& out_;
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, std::string>> problems_;
   std::vector<std::string> known_;
   std::vector<std::string> sections_;
 };
@@ -124,6 +138,7 @@ void apply_config_file(const fs::path& file, LoadedConfig& out) {
   } catch (const toml::parse_error& error) {
     reader.problem(error.source(), std::string(error.description()));
   }
+  reader.report();
 }
 
 }  // namespace hub

@@ -20,7 +20,7 @@ int run(const hub::CommandLine& line) {
   // What check finds is its answer; to the other commands it is an error.
   auto& report = line.command == hub::Command::check ? std::cout : std::cerr;
   for (const auto& problem : loaded.problems) report << problem << '\n';
-  if (!loaded.problems.empty()) return hub::kFailure;
+  if (!loaded.problems.empty()) return loaded.bad_flag ? hub::kUsageError : hub::kFailure;
   hub::log::set_level(loaded.config.log_level);
   for (const auto& warning : loaded.warnings) hub::log::warning("{}", warning);
 

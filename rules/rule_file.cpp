@@ -4,6 +4,7 @@
 
 #include <toml++/toml.h>
 #include <algorithm>
+#include <cerrno>
 #include <fstream>
 #include <initializer_list>
 #include <iterator>
@@ -290,7 +291,10 @@ void load_file(const std::filesystem::path& path, RuleFiles& out) {
   std::string text{std::istreambuf_iterator<char>(in), {}};
   if (!in.is_open() || in.bad()) {
     out.problems.push_back(
-        {path.string(), {}, "file.unreadable", fmt::format("cannot read {}", path.string())});
+        {path.string(),
+         {},
+         "file.unreadable",
+         fmt::format("cannot read {}: {}", path.string(), std::generic_category().message(errno))});
     return;
   }
   read_file(text, path.string(), out);

@@ -38,6 +38,7 @@ TEST_F(Program, ExplainsItselfAndItsVersion) {
   EXPECT_THAT(help.out, HasSubstr("iothub serve"));
   EXPECT_THAT(run({"--version"}).out, MatchesRegex("iothub [0-9.]+\n"));
   EXPECT_EQ(run({"serve", "--no-such-flag"}).exit_code, 2);
+  EXPECT_EQ(run({"serve", "--mqtt-port", "many"}).exit_code, 2);
 }
 
 TEST_F(Program, RefusesAWrongConfigurationBeforeItTouchesAnything) {

@@ -30,6 +30,18 @@ Call call(std::vector<const char*> arguments) {
   return {std::move(result), out.str(), err.str()};
 }
 
+TEST(CommandLine, SaysWhichCommandThereIsNot) {
+  for (const auto& [arguments, said] :
+       std::vector<std::pair<std::vector<const char*>, const char*>>{
+           {{"serv"}, "there is no command serv; did you mean serve?"},
+           {{"db", "statsu"}, "there is no command statsu; did you mean status?"},
+           {{"deadletter", "zap", "7"}, "there is no command zap"}}) {
+    const auto made = call(arguments);
+    EXPECT_EQ(made.status(), kUsageError);
+    EXPECT_THAT(made.err, HasSubstr(said));
+  }
+}
+
 TEST(CommandLine, NamesEachCommand) {
   EXPECT_EQ(call({"serve"}).line().command, Command::serve);
   EXPECT_EQ(call({"check"}).line().command, Command::check);

@@ -90,6 +90,13 @@ TEST_F(ConfigTest, AnUnknownKeyIsRefusedAtItsPlaceWithALikelyOne) {
                           at("5:3", "there is no key mqtt.prot; did you mean mqtt.port?")));
 }
 
+TEST_F(ConfigTest, ProblemsComeInTheOrderOfTheFile) {
+  EXPECT_THAT(from_file("shards = -1\nport = 1\nbind = 7\n").problems,
+              ElementsAre(HasSubstr(":1:10: shards"),
+                          at("2:1", "there is no key port; did you mean mqtt.port?"),
+                          HasSubstr(":3:8: bind")));
+}
+
 TEST_F(ConfigTest, AnUnknownSectionIsRefused) {
   EXPECT_THAT(from_file("[mqqt]\nport = 1\n").problems,
               ElementsAre(HasSubstr(":1:2: there is no section mqqt; did you mean mqtt?")));
