@@ -58,7 +58,9 @@ fi
 host=${BASH_REMATCH[1]//[\[\]]/} port=${BASH_REMATCH[2]} database=${BASH_REMATCH[3]}
 
 show_commands() {
-  local to='' url=$database
+  local to='' url=$database look=" -c 'select * from telemetry'"
+  # With rules of one's own, the rows may go anywhere.
+  [[ " ${arguments[*]}" =~ \ --(rules|config) || -n ${IOTHUB_RULES:-}${IOTHUB_CONFIG:-} ]] && look=
   [[ $host == 127.0.0.1 || $host == 0.0.0.0 || $host == :: ]] || to+=" -h $host"
   [[ $port == 1883 ]] || to+=" -p $port"
   # shellcheck disable=SC2016
@@ -68,7 +70,7 @@ show_commands() {
 The hub runs. In another shell:
 
   mosquitto_pub$to -q 1 -t devices/d1/telemetry -m '{"temperature": 21.5, "humidity": 40}'
-  psql "$url" -c 'select * from telemetry'
+  psql "$url"$look
 
 Ctrl-C stops it.
 
