@@ -21,6 +21,7 @@ namespace hub::broker {
   X(publishes_duplicate)       \
   X(publishes_refused)         \
   X(publishes_over_quota)      \
+  X(publishes_over_daily_cap)  \
   X(publishers_stopped)        \
   X(subscriptions_refused)     \
   X(acknowledgements_sent)     \

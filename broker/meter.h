@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -25,6 +26,7 @@ class Meter {
         payload_bytes <= kBytesPerUnit ? 1 : (payload_bytes + kBytesPerUnit - 1) / kBytesPerUnit;
     ++(units < small_.size() ? small_[units] : large_[static_cast<std::int64_t>(units)]);
     any_message_ = true;
+    --left_;
   }
 
   // A device that shows itself. `counted_on` is its session's: the day on which that was counted.
@@ -34,6 +36,12 @@ class Meter {
 
   // Days since 1970 by the calendar of the bills; to be told before the day's first message.
   void set_day(std::int32_t day) noexcept { day_ = day; }
+
+  // How many more messages the day's devices may send and get, as far as the owner knows; what is
+  // counted afterwards is taken off. At first there is no bound.
+  void set_left(std::int64_t left) noexcept { told_left_ = left_ = left; }
+  [[nodiscard]] std::int64_t counted_since() const noexcept { return told_left_ - left_; }
+  [[nodiscard]] bool used_up() const noexcept { return left_ <= 0; }
 
   [[nodiscard]] bool dirty() const noexcept { return any_message_ || any_device(); }
   [[nodiscard]] bool any_device() const noexcept { return !devices_.empty(); }
@@ -69,6 +77,8 @@ class Meter {
   std::array<std::int64_t, 65> small_{};        // messages, by units
   std::map<std::int64_t, std::int64_t> large_;  // the same for more
   bool any_message_ = false;
+  std::int64_t told_left_ = std::numeric_limits<std::int64_t>::max();
+  std::int64_t left_ = told_left_;
   std::int32_t day_ = 0;
   std::vector<std::pair<std::int32_t, std::string>> devices_;
 };

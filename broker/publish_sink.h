@@ -43,7 +43,8 @@ class PublishSink {
   // Only from on_batch_closing(). Empty state: forget the session.
   virtual void save_session_state(std::string_view client_id, std::string_view state) = 0;
 
-  // Once per turn of the shard's loop.
+  // Around each turn of the shard's loop.
+  virtual void begin_turn(Timestamp /*now*/) {}
   virtual void end_of_turn() = 0;
 
   // No client is read any more: what would wait for a later turn is to become durable now.

@@ -73,6 +73,7 @@ void Shard::begin_turn() {
   now_ = std::chrono::steady_clock::now();
   wall_now_ =
       std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+  sink_->begin_turn(wall_now_);
 }
 
 // Everything that was ready has been handled: one hand-over per shard and to the sink, one write

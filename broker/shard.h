@@ -225,6 +225,9 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
                       const mqtt::PublishView& publish);
   Admission admit(Connection::Handle handle, Connection& connection, Session& session,
                   const mqtt::PublishView& publish);
+  // The day's messages are used up.
+  Progress refuse_for_today(Connection::Handle handle, Connection& connection,
+                            const Session& session, const mqtt::PublishView& publish);
   void handle_pubrel(Connection::Handle handle, Connection& connection, const mqtt::AckView& ack);
   // Gives the message to its subscribers, to the other shards and to the sink; then what rules
   // published meanwhile. True when the sink has to commit something of it.

@@ -67,6 +67,9 @@ Shard::Progress Shard::handle_publish(Connection::Handle handle, Connection& con
       return Progress::next;
     }
   }
+  if (meter_ != nullptr && meter_->used_up()) {
+    return refuse_for_today(handle, connection, session, *decoded);
+  }
   ++counters_.publishes_received;
   counters_.publish_bytes_received += decoded->payload.size();
   if (meter_ != nullptr) {
@@ -160,6 +163,29 @@ Shard::Admission Shard::admit(Connection::Handle handle, Connection& connection,
     return Admission::failed;
   }
   return Admission::take;
+}
+
+// MQTT 3.1.1 knows no answer that refuses, only the end of the connection [MQTT-3.3.5-2]: its
+// client keeps a message of QoS 1 or 2, and sends it again when it is back.
+Shard::Progress Shard::refuse_for_today(Connection::Handle handle, Connection& connection,
+                                        const Session& session, const mqtt::PublishView& publish) {
+  const bool answered = publish.qos != Qos::at_most_once;
+  const bool closes = answered && connection.version == mqtt::ProtocolVersion::v311;
+  if (closes && session.unacknowledged > 0) {
+    park(handle, connection);  // what was taken is acknowledged first, or it would come again
+    return Progress::park;
+  }
+  ++counters_.publishes_over_daily_cap;
+  if (!answered) return Progress::next;
+  if (closes) {
+    detach_session(connection, Will::publish);
+    start_closing(handle, connection);
+    return Progress::stop;
+  }
+  acknowledge(handle, connection,
+              publish.qos == Qos::exactly_once ? PacketType::pubrec : PacketType::puback,
+              *publish.packet_id, ReasonCode::quota_exceeded);
+  return Progress::next;
 }
 
 bool Shard::route(Routed& message, const Interest& interest, Session::Handle publisher) {

@@ -60,6 +60,10 @@ void check_together(LoadedConfig& out) {
                     "whoever reaches that address may, or bind = 127.0.0.1",
                     config.bind));
   }
+  if (config.max_daily_messages > 0 && config.meter.empty()) {
+    out.problems.push_back(
+        "max_daily_messages: there is no meter that counts them; set meter to a name, too");
+  }
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ struct Config {
   std::filesystem::path data_dir = "data";
   std::uint32_t shards = 0;  // 0: one per core
   log::Level log_level = log::Level::info;
-  std::string meter;  // whose usage is counted; empty: nobody's
+  std::string meter;                     // whose usage is counted; empty: nobody's
+  std::uint64_t max_daily_messages = 0;  // of that meter; 0: no cap
 
   // Of the whole hub; what is marked so holds for each session.
   struct Mqtt {

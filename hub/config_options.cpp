@@ -203,6 +203,12 @@ void add_general(std::vector<ConfigOption>& options) {
                          "counts, under that name, what devices send and get, for a bill: in the "
                          "tables iothub.usage and iothub.usage_device",
                          HUB_MEMBER(meter), any));
+  options.push_back(number("max_daily_messages",
+                           "messages from and to devices that the meter may count on one day, of "
+                           "UTC+8; once it has, what devices publish is refused until midnight and "
+                           "counted: MQTT 5 clients are answered 0x97, MQTT 3.1.1 clients are "
+                           "disconnected, QoS 0 is dropped; 0 is no cap",
+                           0, 1'000'000'000'000, HUB_MEMBER(max_daily_messages)));
 }
 
 constexpr std::uint64_t kMany = 1'000'000'000;

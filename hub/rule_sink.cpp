@@ -22,13 +22,6 @@ constexpr std::chrono::seconds kBookingInterval{5};
 
 log::Throttle rule_trouble;
 
-// Days since 1970 in UTC+8, by which bills go.
-std::int32_t today() {
-  const auto now = std::chrono::system_clock::now() + std::chrono::hours{8};
-  return static_cast<std::int32_t>(
-      std::chrono::floor<std::chrono::days>(now).time_since_epoch().count());
-}
-
 // Which of the rule's actions that is.
 std::size_t number_of(const rules::RulePlan& rule, const void* action) {
   const auto found =
@@ -65,7 +58,7 @@ RowTargets make_row_targets(const rules::RuleSet& rules) {
 RuleSink::RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::RuleSet> rules,
                    std::shared_ptr<const RowTargets> targets, storage::Connector& connector,
                    storage::PgWriterOptions writer_options, broker::SinkListener& listener,
-                   OutageLog& outages, const std::string& meter)
+                   OutageLog& outages, const std::string& meter, DayAllowance* allowance)
     : io_(io),
       shard_(writer_options.shard),
       bound_bytes_(static_cast<std::int64_t>(writer_options.limits.held_bytes)),
@@ -76,12 +69,14 @@ RuleSink::RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::Rul
       listener_(listener),
       ledger_(*rules_),
       meter_name_(meter),
+      allowance_(allowance),
       writer_(io, connector, std::move(writer_options), *this),
       booking_timer_(io) {
   for (std::size_t i = 0; i < rules_->size(); ++i) {
     action_names_.push_back(action_names(rules_->plan(i)));
   }
-  if (!meter_name_.empty()) meter_.emplace().set_day(today());
+  if (!meter_name_.empty()) meter_.emplace();
+  begin_turn(std::chrono::time_point_cast<Timestamp::duration>(std::chrono::system_clock::now()));
 }
 
 RuleSink::Route RuleSink::route(std::string_view topic) {
@@ -175,8 +170,20 @@ void RuleSink::save_session_state(std::string_view client_id, std::string_view s
   writer_.save_session_state(client_id, state);
 }
 
+void RuleSink::begin_turn(Timestamp now) {
+  if (!meter_) return;
+  today_ = bill_day(now);
+  meter_->set_day(today_);
+  spend();
+}
+
+// Before a turn, as other shards have spent and midnight may have passed; after it, for these.
+void RuleSink::spend() {
+  if (allowance_ != nullptr) meter_->set_left(allowance_->spend(today_, meter_->counted_since()));
+}
+
 void RuleSink::end_of_turn() {
-  if (meter_) meter_->set_day(today());
+  spend();
   if (to_book()) {
     if (stopping_ || ledger_.many_dirty()) {
       begin_booking();

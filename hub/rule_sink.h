@@ -13,6 +13,7 @@
 
 #include "base/shard.h"
 #include "broker/publish_sink.h"
+#include "hub/day_allowance.h"
 #include "hub/outage_log.h"
 #include "hub/shard_ledger.h"
 #include "rules/action_sink.h"
@@ -36,12 +37,12 @@ class RuleSink final : public ShardOwned,
                        private rules::ActionSink,
                        private storage::CommitListener {
  public:
-  // connector, listener and outages outlive the sink. `meter` names whose usage is counted; empty:
-  // nobody's.
+  // connector, listener, outages and allowance outlive the sink. `meter` names whose usage is
+  // counted; empty: nobody's. allowance: null when that has no cap.
   RuleSink(boost::asio::io_context& io, std::shared_ptr<const rules::RuleSet> rules,
            std::shared_ptr<const RowTargets> targets, storage::Connector& connector,
            storage::PgWriterOptions writer_options, broker::SinkListener& listener,
-           OutageLog& outages, const std::string& meter);
+           OutageLog& outages, const std::string& meter, DayAllowance* allowance);
 
   // broker::PublishSink
   [[nodiscard]] Route route(std::string_view topic) override;
@@ -50,6 +51,7 @@ class RuleSink final : public ShardOwned,
   void acknowledge_after_commit(AckToken token) override;
   void session_state_changed() override;
   void save_session_state(std::string_view client_id, std::string_view state) override;
+  void begin_turn(Timestamp now) override;
   void end_of_turn() override;
   void prepare_stop() override;
   [[nodiscard]] std::int64_t room_bytes() const noexcept override;
@@ -119,6 +121,7 @@ class RuleSink final : public ShardOwned,
     return ledger_.dirty() || (meter_ && meter_->dirty());
   }
   void book_usage();
+  void spend();
 
   boost::asio::io_context& io_;
   const std::uint32_t shard_;
@@ -131,6 +134,8 @@ class RuleSink final : public ShardOwned,
   ShardLedger ledger_;
   const std::string meter_name_;
   std::optional<broker::Meter> meter_;
+  DayAllowance* const allowance_;  // null without meter_
+  std::int32_t today_ = 0;
   std::vector<std::vector<std::string>> action_names_;  // by RulePlan::index()
   // The sets of rules that topics were found to match: few, however many topics there are.
   std::map<Plans, std::unique_ptr<const Plans>> routes_;

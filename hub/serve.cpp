@@ -37,6 +37,7 @@
 #include "storage/connector.h"
 #include "storage/migration.h"
 #include "storage/session_states.h"
+#include "storage/usage.h"
 
 namespace hub {
 namespace {
@@ -72,6 +73,7 @@ broker::Options broker_options(const Config& config, std::uint32_t shards) {
 struct Loaded {
   std::shared_ptr<const rules::RuleSet> rules;
   broker::Broker::StoredSessions sessions;
+  storage::DayUsage usage;  // with max_daily_messages
 };
 
 Loaded load(const Config& config, const std::string& url, const storage::Patience& patience) {
@@ -88,6 +90,8 @@ Loaded load(const Config& config, const std::string& url, const storage::Patienc
         out.sessions.emplace_back(client_id, state);
       },
       patience);
+  // No earlier hub books any more.
+  if (config.max_daily_messages > 0) out.usage = storage::usage_today(url, config.meter, patience);
   return out;
 }
 
@@ -128,6 +132,13 @@ std::unique_ptr<storage::Spool> empty_spool(const Config& config, const std::str
   return nullptr;
 }
 
+// Null when there is no cap.
+std::unique_ptr<DayAllowance> daily_allowance(const Config& config, const storage::DayUsage& used) {
+  if (config.max_daily_messages == 0) return nullptr;
+  return std::make_unique<DayAllowance>(static_cast<std::int64_t>(config.max_daily_messages),
+                                        used.day, used.messages);
+}
+
 int run(const Config& config) {
   std::optional<StartSignals> start_signals{std::in_place};
   const std::uint32_t shards =
@@ -149,6 +160,7 @@ int run(const Config& config) {
   const Maintenance maintenance{database.url()};
   maintenance.wait_for_first(config.storage.answer_timeout);
 
+  const auto allowance = daily_allowance(config, loaded.usage);
   storage::Connector connector{database.url()};
   HubStatus status{writer_options.hub_id, spool.get()};
   broker::Broker broker{
@@ -157,7 +169,7 @@ int run(const Config& config) {
         storage::PgWriterOptions own = writer_options;
         own.shard = shard;
         auto sink = std::make_unique<RuleSink>(io, rules, targets, connector, own, listener,
-                                               outages, config.meter);
+                                               outages, config.meter, allowance.get());
         status.add_sink({io, *sink});
         return sink;
       },

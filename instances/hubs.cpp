@@ -55,8 +55,8 @@ void check_size(int shards, std::int64_t max_devices, std::int64_t max_messages)
     throw Refusal(Errc::InvalidRequest, fmt::format("A hub has 1 to {} shards.", kMaxShards));
   if (max_devices < 1 || max_devices > 5'000'000)
     throw Refusal(Errc::InvalidRequest, "A hub takes 1 to 5,000,000 devices.");
-  if (max_messages < 0)
-    throw Refusal(Errc::InvalidRequest, "The cap on messages is 0 (none) or positive.");
+  if (max_messages < 0 || max_messages > 1'000'000'000'000)
+    throw Refusal(Errc::InvalidRequest, "The cap on messages is 0 (none) to 1,000,000,000,000.");
 }
 
 // The database's preconditions: running, in the hub's VPC, initialised, and no other hub's.

@@ -26,7 +26,7 @@ struct Hub {
   std::string public_host;
   int shards = 1;
   std::int64_t max_devices = 0;
-  std::int64_t max_messages = 0;  // a day; 0: no cap
+  std::int64_t max_messages = 0;  // a day, as they are billed; 0: no cap
   int generation = 1;             // of its configuration
   std::string database_password;
   std::string state;  // "ordered", "preparing", "building", "running", "updating", "suspending", …

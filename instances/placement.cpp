@@ -140,12 +140,13 @@ std::string configuration_of(const Hub& hub, const Rds& rds) {
       "database = {}\n"
       "shards = {}\n"
       "meter = \"{}\"\n"
+      "max_daily_messages = {}\n"
       "\n"
       "[mqtt]\n"
       "port = {}\n"
       "max_connections = {}\n",
       hub.id, hub.name, hub.generation, hub.address.value_or(Ipv4{}).to_string(),
-      toml_string(database), hub.shards, hub.id, kMqttPort, hub.max_devices);
+      toml_string(database), hub.shards, hub.id, hub.max_messages, kMqttPort, hub.max_devices);
 }
 
 }  // namespace hub::instances

@@ -148,6 +148,11 @@ TEST_F(Manage, AHubServesOnWithoutItsControlPlane) {
   EXPECT_TRUE(publish(port, "after"));
   EXPECT_EQ(subscriber.expect_publish().topic, "devices/after/telemetry");
   subscriber.vanish();
+
+  // Its devices have sent more than that today.
+  plane.done("acme", {"hub", "update", "hub1", "--max-messages", "1"});
+  EXPECT_FALSE(publish(port, "refused"));
+  EXPECT_EQ(devices("acme"), "without\nwith\nafter");
   plane.remove_account("acme");
 }
 

@@ -51,6 +51,12 @@ TEST_F(ConfigTest, AFlagGoesBeforeTheEnvironmentThatBeforeTheFile) {
   EXPECT_EQ(load_config(sources).config.storage.batch_rows, 1u);
 }
 
+TEST_F(ConfigTest, ACapOnTheDaysMessagesNeedsAMeter) {
+  EXPECT_THAT(from_file("max_daily_messages = 5\n").problems,
+              ElementsAre(HasSubstr("there is no meter that counts them")));
+  EXPECT_THAT(from_file("max_daily_messages = 5\nmeter = \"m\"\n").problems, IsEmpty());
+}
+
 TEST_F(ConfigTest, EveryOptionReadsItsOwnDefaultBack) {
   const Config defaults;
   for (const auto& option : config_options()) {
