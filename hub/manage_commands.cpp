@@ -103,6 +103,7 @@ const std::map<std::string, Kind>& kinds() {
          {"ENDPOINT", "internalEndpoint"},
          {"STATUS", "status"},
          {"INITIALISED", "initialized"},
+         {"READ-ONLY", "readOnly"},
          {"CHARGED BY", "chargeMode"},
          {"ISOLATED", "isolated"}},
         {{"DATABASE", "database"},

@@ -14,6 +14,14 @@ namespace {
 // Owns what the hubs of a database make: a hub that follows another one finds it its own.
 constexpr const char* kOwner = "iothub_owner";
 
+// What ALTER SYSTEM has written, and whether the server may not have read it: a caller may have
+// been killed in between.
+constexpr const char* kIsReadOnly =
+    "SELECT (SELECT coalesce(bool_or(setting = 'on'), false) FROM pg_file_settings "
+    "        WHERE name = 'default_transaction_read_only') AS read_only, "
+    "       (pg_stat_file('postgresql.auto.conf')).modification >= "
+    "       date_trunc('second', pg_conf_load_time()) AS unread";
+
 bool exists(pqxx::transaction_base& tx, const char* query, const std::string& name) {
   return !tx.exec_params(query, name).empty();
 }
@@ -91,6 +99,20 @@ class PqxxClusterAdmin final : public ClusterAdmin {
     tx.exec0(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", tx.quote_name(database)));
     ensure_owner(tx);
     ensure_database(tx, database);
+  }
+
+  void set_read_only(const std::string& admin_url, bool read_only) override {
+    pqxx::connection connection{admin_url};
+    pqxx::nontransaction tx{connection};
+    const auto is = tx.exec1(kIsReadOnly);
+    const bool written = is["read_only"].as<bool>() == read_only;
+    if (written && !is["unread"].as<bool>()) return;
+    if (!written) {
+      tx.exec0("ALTER ROLE CURRENT_USER SET default_transaction_read_only = off");
+      tx.exec0(read_only ? "ALTER SYSTEM SET default_transaction_read_only = on"
+                         : "ALTER SYSTEM RESET default_transaction_read_only");
+    }
+    tx.exec1("SELECT pg_reload_conf()");
   }
 
   std::vector<UsageOfDay> usage(const std::string& url, const std::string& hub_id, Day since,

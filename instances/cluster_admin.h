@@ -35,6 +35,10 @@ class ClusterAdmin {
   // Drops the database and makes it again, empty.
   virtual void recreate(const std::string& admin_url, const std::string& database) = 0;
 
+  // Whether sessions of other roles than the superuser may write, unless they ask for it themselves
+  // (BEGIN READ WRITE): those that there are, and those that are to come.
+  virtual void set_read_only(const std::string& admin_url, bool read_only) = 0;
+
   // What that hub counted in this database since that day, priced against the month's free units;
   // what was counted before that month, and devices of days before `since`, are forgotten. Of the
   // day on which the free units run out, the small messages are taken for the first ones.

@@ -14,7 +14,8 @@ namespace {
 
 using State = ProcessStatus::State;
 
-constexpr std::uint32_t kCrashLoop = 4;  // failures in a row, above which it is one
+constexpr std::uint32_t kCrashLoop = 4;   // failures in a row, above which it is one
+constexpr std::uint64_t kRoomAgain = 19;  // twentieths of its storage that a full database may have
 
 std::string health_of(const ProcessStatus& status) {
   if (status.state == State::running && status.failures_in_a_row <= kCrashLoop) return "";
@@ -57,6 +58,25 @@ bool needs_start(const ProcessStatus& status) {
   return status.state == State::absent || status.state == State::exited;
 }
 
+void remember_read_only(const Machinery& m, const std::string& rds_id, bool read_only) {
+  m.transact([&](const Call& call) {
+    call.tx.exec_params("UPDATE rds_instance SET read_only = $2 WHERE id = $1", rds_id, read_only);
+  });
+}
+
+bool is_full(const Machinery& m, const Rds& rds) {
+  const auto storage = std::uint64_t{rds.storage_gb} << 30;
+  return m.provider.storage_bytes(rds.id) > (rds.read_only ? storage / 20 * kRoomAgain : storage);
+}
+
+// A kill leaves no database read-only that the records take for another: they say so before it is,
+// and until it is not.
+void converge_writing(const Machinery& m, const Rds& rds, bool full) {
+  if (full && !rds.read_only) remember_read_only(m, rds.id, true);
+  if (full || rds.read_only) m.clusters.set_read_only(rds.admin_url, full);
+  if (!full && rds.read_only) remember_read_only(m, rds.id, false);
+}
+
 void converge_rds(const Machinery& m, const Rds& rds) {
   if (!rds.external_url.empty()) return;
   const auto status = m.provider.status(rds.id);
@@ -64,11 +84,15 @@ void converge_rds(const Machinery& m, const Rds& rds) {
     ensure_network(m, rds);
     ensure_cluster(m, rds);
   }
+  const bool full = is_full(m, rds);
   auto health = health_of(status);
-  const auto bytes = m.provider.storage_bytes(rds.id);
-  if (health.empty() && bytes > std::uint64_t{rds.storage_gb} << 30)
-    health = fmt::format("the storage of {} GB is used up", rds.storage_gb);
+  if (health.empty() && full)
+    health = fmt::format(
+        "storage full: the {} GB are used up, and it is read-only until some of "
+        "it is free again",
+        rds.storage_gb);
   remember_health(m, "rds_instance", rds.id, health);
+  converge_writing(m, rds, full);
 }
 
 void converge_hub(const Machinery& m, const Hub& hub) {
@@ -79,8 +103,11 @@ void converge_hub(const Machinery& m, const Hub& hub) {
   }
   if (needs_start(m.provider.status(endpoint_id_of(hub.id)))) ensure_public(m, hub);
   // What an update left to say stays until something else is to be said.
-  if (const auto health = health_of(status);
-      !health.empty() || !hub.health.starts_with("the update failed"))
+  auto health = health_of(status);
+  if (health.empty() &&
+      m.transact([&](const Call& call) { return load_rds(call, hub.rds_id).read_only; }))
+    health = "its messages wait: the storage of its database is full";
+  if (!health.empty() || !hub.health.starts_with("the update failed"))
     remember_health(m, "hub_instance", hub.id, health);
 }
 

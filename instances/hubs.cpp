@@ -77,6 +77,11 @@ void check_database(const Call& call, const Rds& rds, const std::string& vpc_id)
         fmt::format("The database instance '{}' is not initialised. Run `iothub manage rds "
                     "init {}`.",
                     rds.name, rds.name));
+  if (rds.read_only)
+    throw Refusal(Errc::InvalidState,
+                  fmt::format("The storage of the database instance '{}' is full. Make room in it, "
+                              "or use another one.",
+                              rds.name));
   const auto other = call.tx.exec_params(
       "SELECT name FROM hub_instance WHERE rds_id = $1 "
       "AND state NOT IN ('ordered', 'error', 'deleted')",

@@ -39,6 +39,7 @@ Rds rds_of(const pqxx::row& row) {
           .address = {},
           .state = row["state"].as<std::string>(),
           .health = row["health"].as<std::string>(),
+          .read_only = row["read_only"].as<bool>(),
           .failed_step = row["failed_step"].as<std::string>(),
           .message = row["message"].as<std::string>(),
           .admin_name = row["admin_name"].as<std::string>(),

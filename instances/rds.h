@@ -30,6 +30,7 @@ struct Rds {
   std::optional<Ipv4> address;
   std::string state;  // "ordered", "building", "running", "suspended", "error", "deleting", …
   std::string health;
+  bool read_only = false;  // its storage is full
   std::string failed_step;
   std::string message;
   std::string admin_name;

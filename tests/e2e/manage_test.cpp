@@ -122,6 +122,37 @@ TEST_F(Manage, UsageReachesTheBillExactly) {
   plane.remove_account("acme");
 }
 
+// Nothing that is acknowledged is lost to it, and nothing has to be started again.
+TEST_F(Manage, ADatabaseWhoseStorageIsFullIsReadOnlyUntilThereIsRoom) {
+  start();
+  auto& plane = *plane_;
+  plane.make_account("acme", "11010519491231002X");
+  plane.done("acme", {"rds", "init", "db"});
+  plane.done("acme", plane.create_hub());
+  const auto port = plane.public_port("acme");
+  EXPECT_TRUE(publish(port, "before"));
+  const auto health = [&](const char* kind) { return text_in(plane.only("acme", kind), "health"); };
+  const auto resize = [&](const char* gb) {
+    const std::string change = "UPDATE manage.rds_instance SET storage_gb = ";
+    EXPECT_EQ(plane.query_records(change + gb + " RETURNING 1"), "1");
+  };
+
+  resize("0");
+  EXPECT_TRUE(eventually([&] { return health("rds").starts_with("storage full"); }));
+  EXPECT_TRUE(eventually([&] { return !health("hub").empty(); }));
+  RawMqttClient device{port};
+  device.connect("waits");
+  device.publish("devices/waits/telemetry", "1", Qos::at_least_once, 1);
+  EXPECT_TRUE(device.quiet());
+  EXPECT_EQ(devices("acme"), "before");
+
+  resize("20");
+  EXPECT_EQ(device.expect_ack(mqtt::PacketType::puback, 1), 0);
+  EXPECT_EQ(devices("acme"), "before\nwaits");
+  EXPECT_TRUE(eventually([&] { return health("rds").empty() && health("hub").empty(); }));
+  plane.remove_account("acme");
+}
+
 // Devices do not notice that the control plane is killed and comes back.
 TEST_F(Manage, AHubServesOnWithoutItsControlPlane) {
   start();

@@ -74,6 +74,7 @@ class FakeProvider final : public Provider {
   std::set<std::uint16_t> taken_ports;
   std::map<std::string, std::pair<int, ProviderError::Next>> failures;  // call, how often, how
   std::map<std::string, ProcessStatus> statuses;
+  std::uint64_t stored_bytes = 0;  // by each database
   std::vector<std::string> calls;
   Killer* killer = nullptr;
 
@@ -130,7 +131,7 @@ class FakeProvider final : public Provider {
     if (there && !stopped.contains(id)) status.state = ProcessStatus::State::running;
     return status;
   }
-  std::uint64_t storage_bytes(const std::string&) const override { return 0; }
+  std::uint64_t storage_bytes(const std::string&) const override { return stored_bytes; }
   Endpoint ensure_endpoint(const EndpointSpec& spec) override {
     act("ensure_endpoint", [&] {
       if (taken_ports.contains(spec.public_port))
@@ -218,6 +219,7 @@ class FakeClusters final : public ClusterAdmin {
   std::vector<UsageOfDay> counted;
   std::string admin_name, admin_password;
   bool broken = false;
+  bool read_only = false;
 
   void prepare(const std::string&, const std::string&, const std::string& name,
                const std::string& password) override {
@@ -236,6 +238,10 @@ class FakeClusters final : public ClusterAdmin {
   }
   void drop_role(const std::string&, const std::string& role) override { roles.erase(role); }
   void recreate(const std::string&, const std::string&) override {}
+  void set_read_only(const std::string&, bool wanted) override {
+    if (broken) throw std::runtime_error("no answer");
+    read_only = wanted;
+  }
   std::vector<UsageOfDay> usage(const std::string&, const std::string&, Day since,
                                 std::int64_t) override {
     if (broken) throw std::runtime_error("no answer");

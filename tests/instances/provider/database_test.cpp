@@ -4,6 +4,7 @@
 
 #include <csignal>
 
+#include "instances/cluster_admin.h"
 #include "instances/provider/namespaces.h"
 #include "instances/provider/process_handle.h"
 #include "instances/provider/program.h"
@@ -128,6 +129,24 @@ TEST_F(DatabaseInstance, BackupThatFailsLeavesNoFile) {
   EXPECT_THROW(provider_->restore_database("db", "none", file), ProviderError);
   for (const auto& entry : std::filesystem::directory_iterator(data_.path()))
     EXPECT_EQ(entry.path(), options_.data_dir);
+}
+
+TEST_F(DatabaseInstance, ReadOnlyHoldsForAllButTheControlPlaneUntilItIsLifted) {
+  ASSERT_EQ(as_app("CREATE TABLE t (v int);").exit_code, 0);
+  const auto clusters = make_cluster_admin({});
+  for (int i = 0; i < 2; ++i) clusters->set_read_only(admin_url_, true);
+  ASSERT_TRUE(eventually([&] { return as_app("INSERT INTO t VALUES (1);").exit_code != 0; }));
+  EXPECT_THAT(as_app("INSERT INTO t VALUES (1);").error, ::testing::HasSubstr("read-only"));
+  EXPECT_EQ(as_app("SELECT count(*) >= 0 FROM t;").output, "t\n");
+  EXPECT_EQ(as_app("BEGIN READ WRITE; DELETE FROM t; COMMIT;").exit_code, 0) << "room can be made";
+  EXPECT_EQ(as_admin("CREATE ROLE late LOGIN;").exit_code, 0);
+
+  restart_provider();
+  provider_->ensure_database(spec_);
+  EXPECT_NE(as_app("INSERT INTO t VALUES (1);").exit_code, 0);
+
+  for (int i = 0; i < 2; ++i) clusters->set_read_only(admin_url_, false);
+  EXPECT_TRUE(eventually([&] { return as_app("INSERT INTO t VALUES (2);").exit_code == 0; }));
 }
 
 TEST_F(DatabaseInstance, StorageIsMeasured) {
