@@ -9,6 +9,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/e2e/control_plane_process.h"
@@ -45,11 +46,16 @@ constexpr const char* kCharges =
 constexpr const char* kAddresses =
     "SELECT count(*) FROM manage.address a JOIN manage.hub_instance h ON h.id = a.instance_id "
     "WHERE h.state <> 'running'";
-// The step at which the latest creation was disturbed; empty when none was.
+// The steps at which the latest work of that kind was disturbed; empty when none was.
 constexpr const char* kRepeated =
     "SELECT coalesce(string_agg(s.name, '+' ORDER BY s.position), '') "
     "FROM manage.operation_step s WHERE s.attempts > 1 AND s.operation_id = "
-    "(SELECT id FROM manage.operation WHERE kind = 'hub.create' ORDER BY created_at DESC LIMIT 1)";
+    "(SELECT id FROM manage.operation WHERE kind = 'hub.{}' ORDER BY created_at DESC LIMIT 1)";
+
+// What is disturbed, by the name of its operation.
+constexpr std::string_view kCreate = "create";
+constexpr std::string_view kUpdate = "update";
+constexpr std::string_view kDelete = "delete";
 
 void wait(milliseconds time) { ::poll(nullptr, 0, static_cast<int>(time.count())); }
 
@@ -62,27 +68,46 @@ class Campaign {
     plane_.make_account(kAccount, "11010519491231002X");
     plane_.done(kAccount, {"rds", "init", "db"});
     before_ = plane_.on_machine();
-    measure();
+    for (const auto action : {kCreate, kUpdate, kDelete}) measure(action);
     for (int i = 1; i <= kills_ && problems_.empty(); ++i) round(i);
     if (problems_.empty()) {
+      remove_hub();
       plane_.remove_account(kAccount);
       plane_.stop();
       for (const auto& what : plane_.left_behind()) problems_.push_back("left behind: " + what);
     }
     for (const auto& problem : problems_) fmt::print("VIOLATION: {}\n", problem);
     for (const auto& [what, times] : outcomes_) fmt::print("{:>5}  {}\n", times, what);
-    fmt::print("{} hubs, {} kills, {} violations\n", rounds_, killed_, problems_.size());
+    fmt::print("{} times, {} kills, {} violations\n", rounds_, killed_, problems_.size());
     return problems_.empty();
   }
 
  private:
-  // How long an undisturbed creation takes, from the first call on.
-  void measure() {
+  // What is next in the life of the hub that is there, or is not.
+  [[nodiscard]] std::string_view next_action() const {
+    if (plane_.only(kAccount, "hub").empty()) return kCreate;
+    return last_ == kCreate ? kUpdate : kDelete;
+  }
+  [[nodiscard]] std::vector<std::string> arguments_of(std::string_view action) const {
+    if (action == kCreate) return ControlPlaneProcess::create_hub();
+    if (action == kDelete) return {"hub", "delete", "hub1", "--yes"};
+    return {"hub", "update", "hub1", "--shards", shards() == 1 ? "2" : "1"};
+  }
+  [[nodiscard]] std::int64_t shards() const {
+    const auto hub = plane_.only(kAccount, "hub");
+    return hub.empty() ? 0 : test::number_in(hub, "shards");
+  }
+  void remove_hub() {
+    if (!plane_.only(kAccount, "hub").empty()) plane_.done(kAccount, arguments_of(kDelete));
+  }
+
+  // How long it takes undisturbed, from the first call on.
+  void measure(std::string_view action) {
+    const auto arguments = arguments_of(action);
     const auto start = Clock::now();
-    plane_.done(kAccount, ControlPlaneProcess::create_hub());
-    whole_ = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
-    plane_.done(kAccount, {"hub", "delete", "hub1", "--yes"});
-    fmt::print("a creation without a kill takes {} ms\n", whole_.count());
+    plane_.done(kAccount, arguments);
+    whole_[action] = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    fmt::print("{} without a kill takes {} ms\n", action, whole_[action].count());
   }
 
   // More often early than late: most steps are short, and the last ones wait for the hub.
@@ -99,14 +124,17 @@ class Campaign {
 
   void round(int number) {
     ++rounds_;
+    const auto action = next_action();
+    last_ = action;
     // Every third creation cannot succeed, so that the way back is met, too.
-    const bool fails = number % 3 == 0;
+    const bool fails = action == kCreate && ++creations_ % 3 == 0;
     if (fails) plane_.query(kAccount, "ALTER SCHEMA iothub RENAME TO away");
-    const auto first = instant(whole_);
+    const auto first = instant(whole_[action]);
     const bool twice = random_() % 3 == 0;
-    const auto second = instant(whole_ / 2);
+    const auto second = instant(whole_[action] / 2);
+    const auto shards_before = shards();
 
-    const auto user = plane_.begin(kAccount, ControlPlaneProcess::create_hub());
+    const auto user = plane_.begin(kAccount, arguments_of(action));
     wait(first);
     kill_and_start();
     if (twice) {
@@ -118,17 +146,18 @@ class Campaign {
     await_rest();
     if (fails) plane_.query(kAccount, "ALTER SCHEMA away RENAME TO iothub");
 
-    const auto outcome = check();
-    const auto repeated = plane_.query_records(kRepeated);
-    ++outcomes_[outcome];
-    fmt::print("{:>4}: killed at {} ms{}{}: {}{}\n", number, first.count(),
+    auto outcome = check();
+    if (action == kUpdate)
+      outcome += shards() == shards_before ? ", at its old size" : ", at its new size";
+    const auto repeated = plane_.query_records(fmt::format(fmt::runtime(kRepeated), action));
+    ++outcomes_[fmt::format("{}: {}", action, outcome)];
+    fmt::print("{:>4}: {} killed at {} ms{}{}: {}{}\n", number, action, first.count(),
                twice ? fmt::format(" and {} ms after the start", second.count()) : "",
                fails ? ", cannot succeed" : "", outcome,
                repeated.empty() ? "" : ", repeated " + repeated);
     std::fflush(stdout);
-    if (!problems_.empty()) return;
-    if (!plane_.only(kAccount, "hub").empty())
-      plane_.done(kAccount, {"hub", "delete", "hub1", "--yes"});
+    if (!problems_.empty() || !fails) return;
+    remove_hub();
     expect_machine({});
   }
 
@@ -154,8 +183,8 @@ class Campaign {
 
     const auto hub = plane_.only(kAccount, "hub");
     if (hub.empty()) {
-      expect_machine({});
-      return "not ordered yet when it was killed";
+      expect_nothing();
+      return last_ == kDelete ? "gone" : "not ordered yet when it was killed";
     }
     const auto id = text_in(hub, "instanceId");
     const auto status = text_in(hub, "status");
@@ -170,15 +199,22 @@ class Campaign {
           !acknowledged)
         problems_.push_back(
             fmt::format("the hub does not acknowledge a message: {}", acknowledged.message()));
+      if (!test::eventually([&] { return text_in(plane_.only(kAccount, "hub"), "health").empty(); },
+                            10s))
+        problems_.push_back("the hub is not well");
       return "runs, and stores";
     }
     if (status != "ERROR") problems_.push_back("the hub stays " + status);
+    expect_nothing();
+    return "failed, and is cleaned up";
+  }
+
+  void expect_nothing() {
     expect_machine({});
     if (const auto roles =
             plane_.query(kAccount, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'hub\\_%'");
         roles != "0")
       problems_.push_back("a database role is left");
-    return "failed, and is cleaned up";
   }
 
   // Beside the account's network and database, exactly this is on the machine.
@@ -195,8 +231,10 @@ class Campaign {
   int kills_;
   std::mt19937 random_;
   ControlPlaneProcess plane_;
-  milliseconds whole_{};
+  std::map<std::string_view, milliseconds> whole_;  // by what is done, undisturbed
   std::set<std::string> before_;
+  std::string_view last_ = kDelete;
+  int creations_ = 0;
   int rounds_ = 0;
   int killed_ = 0;
   std::map<std::string, int> outcomes_;

@@ -1,5 +1,6 @@
-// Kills the control plane at random instants while it makes hubs, and holds what is there
-// afterwards, on the machine and in the books, against what has to be: see ../README.md.
+// Kills the control plane at random instants while it makes, resizes and deletes hubs, and holds
+// what is there afterwards, on the machine and in the books, against what has to be: see
+// ../README.md.
 #include <charconv>
 #include <iostream>
 #include <random>
