@@ -29,11 +29,12 @@ struct Broker::Worker {
 };
 
 Broker::Broker(const Options& options, std::uint32_t shards, const SinkFactory& make_sink,
-               const StoredSessions& sessions) {
+               const StoredSessions& sessions)
+    : open_connections_(options.max_connections) {
   for (std::uint32_t id = 0; id < shards; ++id) {
     auto worker = std::make_unique<Worker>();
-    worker->thread = std::thread([worker = worker.get(), id, shards, options] {
-      worker->shard = std::make_unique<Shard>(id, shards, worker->io, options);
+    worker->thread = std::thread([this, worker = worker.get(), id, shards, options] {
+      worker->shard = std::make_unique<Shard>(id, shards, worker->io, options, open_connections_);
       worker->io.run();
       worker->release.get_future().wait();
       worker->shard.reset();

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/connection_count.h"
 #include "broker/counters.h"
 #include "broker/options.h"
 #include "broker/publish_sink.h"
@@ -59,6 +60,7 @@ class Broker {
  private:
   struct Worker;
 
+  ConnectionCount open_connections_;  // outlives the shards
   std::vector<std::unique_ptr<Worker>> workers_;
   bool stopped_ = false;
 };

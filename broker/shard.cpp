@@ -17,11 +17,12 @@ constexpr std::size_t kMaxBurstBytes = std::size_t{4} << 20;
 }  // namespace
 
 Shard::Shard(std::uint32_t id, std::uint32_t shard_count, boost::asio::io_context& io,
-             const Options& options)
+             const Options& options, ConnectionCount& open_connections)
     : id_(id),
       shard_count_(shard_count),
       io_(io),
       options_(options),
+      open_connections_(open_connections),
       ready_(io, ::dup(poller_.native_handle())),
       timer_(io),
       topics_(

@@ -15,6 +15,7 @@
 
 #include "base/shard.h"
 #include "broker/connection.h"
+#include "broker/connection_count.h"
 #include "broker/counters.h"
 #include "broker/deadlines.h"
 #include "broker/match_cache.h"
@@ -57,7 +58,7 @@ struct HandOver {
 class Shard final : public ShardOwned, public SinkListener, private Publisher {
  public:
   Shard(std::uint32_t id, std::uint32_t shard_count, boost::asio::io_context& io,
-        const Options& options);
+        const Options& options, ConnectionCount& open_connections);
   ~Shard();
 
   // Before start(). peers[i] is shard i, this one among them.
@@ -279,6 +280,7 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   const std::uint32_t shard_count_;
   boost::asio::io_context& io_;
   const Options options_;
+  ConnectionCount& open_connections_;  // of all shards
   std::vector<OnShard<Shard>> peers_;
   std::unique_ptr<PublishSink> sink_;
   Meter* meter_ = nullptr;  // the sink's, if it has one

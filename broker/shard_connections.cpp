@@ -44,7 +44,7 @@ void Shard::accept() {
       return;
     }
     ++counters_.connections_accepted;
-    if (connections_.size() >= options_.max_connections) {
+    if (!open_connections_.try_add()) {
       ++counters_.connections_refused;
       continue;
     }
@@ -54,7 +54,10 @@ void Shard::accept() {
 
 void Shard::adopt(HandOver hand_over) {
   assert_home();
-  if (stopping_) return;
+  if (stopping_) {
+    open_connections_.remove();
+    return;
+  }
   begin_turn();
   adopt_socket(std::move(hand_over.socket), hand_over.received);
   finish_turn();
@@ -343,6 +346,7 @@ void Shard::drop(Connection::Handle handle, Connection& connection, Will will) {
   connection.stage = Connection::Stage::closed;
   unpark(connection);
   ++counters_.connections_closed;
+  open_connections_.remove();
   closed_.push_back(handle);
   detach_session(connection, will);
 }

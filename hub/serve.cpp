@@ -52,7 +52,7 @@ broker::Options broker_options(const Config& config, std::uint32_t shards) {
   broker::Options options;
   options.max_packet_bytes = config.mqtt.max_packet_bytes;
   options.receive_maximum = config.mqtt.receive_maximum;
-  options.max_connections = per_shard(config.mqtt.max_connections);
+  options.max_connections = config.mqtt.max_connections;
   options.max_sessions = per_shard(config.mqtt.max_sessions);
   options.max_inflight = config.mqtt.max_inflight;
   options.max_filter_levels = config.mqtt.max_filter_levels;
