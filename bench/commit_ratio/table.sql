@@ -6,3 +6,6 @@ CREATE TABLE climate (
   humidity    float8,
   seq         int8
 );
+
+-- The same for rows of which each may be there only once.
+CREATE TABLE climate_keyed (LIKE climate INCLUDING ALL, PRIMARY KEY (device, seq));

@@ -81,7 +81,7 @@ class Glue:
 
 def throughput(bench, messages):
     """From the first message until the last row has committed."""
-    bench.empty_table()
+    bench.empty_tables()
     glue = Glue(bench)
     try:
         pids = [glue.broker.process.pid, glue.subscriber.pid, bench.cluster.pid]
@@ -101,7 +101,7 @@ def throughput(bench, messages):
 
 def killed(bench, messages):
     """The subscriber is killed in the middle and started again: what is missing at the end?"""
-    bench.empty_table()
+    bench.empty_tables()
     glue = Glue(bench)
     try:
         command = subprocess.Popen(
@@ -124,7 +124,7 @@ def killed(bench, messages):
 
 def hub_killed(bench, messages):
     """The same with the hub, which is killed and started again; its publishers connect anew."""
-    bench.empty_table()
+    bench.empty_tables()
     hub = brokers.Hub(bench.directory / "hub", rules=commit.FOLDER / "rules.toml",
                       database_url=bench.cluster.url())
     hub.start()

@@ -46,7 +46,7 @@ def _glue(result):
         lost = "–"
         if glue.get("hub_lost"):
             lost = f"{summary.with_spread(glue['hub_lost'])} of {glue['hub_messages']:,}"
-        lines.append(["the hub, 20 × 200 in flight", summary.with_spread(hub["rate"]),
+        lines.append(["the hub, 20 × 200", summary.with_spread(hub["rate"]),
                       summary.with_spread(hub["us_per_row"]), lost])
     return ("### Beside the usual glue\n\n" + summary.table(
         ["way into the table", "committed rows/s", "CPU µs per row, all servers",
@@ -59,7 +59,7 @@ def committed_bars(result):
         summarised = result["commit"]["summary"]
         bars.append(("raw COPY", summarised["raw COPY"]["rate"]["median"], "raw COPY"))
         bars += [(f"hub, {name}", summarised[name]["rate"]["median"], "iothub")
-                 for name in commit.SHAPES]
+                 for name in commit.LOADS]
     if "glue" in result:
         bars.append(("glue", result["glue"]["rate"]["median"], "glue"))
     return bars
