@@ -5,10 +5,6 @@
 
 #include "tests/support/postgres_fixture.h"
 
-// libpqxx 6.4 loses the result of a statement whose connection is gone; see
-// Catalogue.ThrowsWhenTheDatabaseIsAway. Asked for by LeakSanitizer, unused without it.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libpqxx-6.4"; }
-
 namespace hub::storage {
 namespace {
 
