@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "base/topic.h"
+#include "storage/connection_parameters.h"
 #include "storage/pg_handles.h"
 #include "storage/sql_text.h"
 #include "storage/sqlstate.h"
@@ -223,7 +224,7 @@ struct DeadLetterStore::Impl {
 };
 
 DeadLetterStore::DeadLetterStore(const std::string& url) : impl_(std::make_unique<Impl>()) {
-  impl_->connection.reset(PQconnectdb(url.c_str()));
+  impl_->connection.reset(PQconnectdb(to_string(connection_parameters(url)).c_str()));
   if (PQstatus(impl_->connection.get()) != CONNECTION_OK) impl_->fail();
   PQsetNoticeProcessor(impl_->connection.get(), [](void*, const char*) {}, nullptr);
   impl_->run("SET client_encoding = 'UTF8'; SET timezone = 'UTC'");

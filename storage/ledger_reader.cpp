@@ -3,6 +3,7 @@
 #include <pqxx/pqxx>
 #include <stdexcept>
 
+#include "storage/connection_parameters.h"
 #include "storage/pg_handles.h"
 
 namespace hub::storage {
@@ -30,7 +31,7 @@ std::string where(pqxx::transaction_base& transaction, const LedgerFilter& filte
 template <class Read>
 auto reading(const std::string& url, Read read) {
   try {
-    pqxx::connection connection(url);
+    pqxx::connection connection(to_string(connection_parameters(url)));
     pqxx::transaction<pqxx::repeatable_read, pqxx::read_only> transaction(connection);
     return read(transaction);
   } catch (const pqxx::failure& error) {
