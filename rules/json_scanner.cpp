@@ -81,6 +81,7 @@ bool JsonScanner::scan(std::string_view text) {
   text_ = text.data();
   unfit_ = JsonUnfit::nothing;
   depth_ = 0;
+  names_ = 0;
   Cursor in{text.data(), text.data() + text.size()};
   std::uint32_t slot = PayloadPaths::kRoot;
   for (;;) {
@@ -366,9 +367,24 @@ const char* JsonScanner::escape(const char* at, const char* end) {
 // Reads `"key" :` and turns `slot` of the object into the slot of the member.
 [[gnu::always_inline]] inline bool JsonScanner::member(Cursor& in, std::uint32_t& slot) {
   in.skip_space();
+  const std::size_t number = names_++;
+  if (number < seen_) {
+    const SeenName& seen = seen_names_[number];
+    std::uint64_t difference = 0;
+    for (std::size_t i = 0; i < SeenName::kWords; ++i)
+      difference |= (load(in.at + 8 * i) & seen.mask[i]) ^ seen.bytes[i];
+    if (difference == 0 && seen.object == slot && seen.size != 0 &&
+        seen.size <= static_cast<std::size_t>(in.end - in.at)) {
+      in.at += seen.size;
+      slot = seen.member;
+      return true;
+    }
+  }
   if (!in.is('"')) {
     return fail(in.at == in.end ? "it ends too early" : "expected a name in quotes", in.at);
   }
+  const char* const begin = in.at;
+  const std::uint32_t object = slot;
   std::string_view key;
   bool escaped = false;
   if (!string(in, key, escaped)) return false;
@@ -380,7 +396,27 @@ const char* JsonScanner::escape(const char* at, const char* end) {
   in.skip_space();
   if (!in.is(':')) return fail(in.at == in.end ? "it ends too early" : "expected ':'", in.at);
   ++in.at;
+  if (number < seen_names_.size())
+    see_name(number, object, slot, {begin, static_cast<std::size_t>(in.at - begin)});
   return true;
+}
+
+void JsonScanner::see_name(std::size_t number, std::uint32_t object, std::uint32_t member,
+                           std::string_view name) {
+  SeenName& seen = seen_names_[number];
+  seen = {};
+  seen_ = std::max(seen_, number + 1);
+  if (name.size() > sizeof seen.bytes) return;
+  std::uint64_t all = 0;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    seen.mask[i / 8] |= std::uint64_t{0xff} << (i % 8 * 8);
+  }
+  std::memcpy(seen.bytes.data(), name.data(), name.size());
+  for (const std::uint64_t word : seen.bytes) all |= word;
+  if ((all & kHighBits) != 0) return;  // finish() is to hear of it each time
+  seen.size = static_cast<std::uint32_t>(name.size());
+  seen.object = object;
+  seen.member = member;
 }
 
 std::uint32_t JsonScanner::escaped_member(std::uint32_t slot, std::string_view inside) {

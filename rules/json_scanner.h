@@ -39,6 +39,9 @@ enum class JsonUnfit : std::uint8_t {
 // one pass, without copying. Nothing is half read: when scan() is true the text is one complete,
 // valid JSON value in valid UTF-8.
 //
+// The texts of one kind of device name the same members in the same order: what stood where a name
+// stands now is tried first, and found again by a comparison of 24 bytes.
+//
 // Of members with the same name the last one counts, as in jsonb. Integers that fit 64 bits become
 // Kind::integer, all other numbers Kind::number.
 //
@@ -73,6 +76,15 @@ class JsonScanner {
     std::uint32_t elements;  // of an array: how many have begun
     bool is_object;
   };
+  // A name of a member as the last text had it, from its first quote to the colon.
+  struct SeenName {
+    static constexpr std::size_t kWords = 3;
+    std::array<std::uint64_t, kWords> bytes;  // zero-padded
+    std::array<std::uint64_t, kWords> mask;
+    std::uint32_t size;  // 0: it cannot be tried
+    std::uint32_t object;
+    std::uint32_t member;
+  };
 
   bool fail(const char* error, const char* at);
   bool finish(Cursor in);
@@ -83,6 +95,8 @@ class JsonScanner {
   bool number(Cursor& in, std::uint32_t slot);
   bool literal(Cursor& in, std::string_view word, Value value, std::uint32_t slot);
   bool member(Cursor& in, std::uint32_t& slot);
+  void see_name(std::size_t number, std::uint32_t object, std::uint32_t member,
+                std::string_view name);
   std::uint32_t escaped_member(std::uint32_t slot, std::string_view inside);
   Field& start_field(std::uint32_t slot, const char* begin);
   void forget(std::uint32_t slot);
@@ -97,6 +111,9 @@ class JsonScanner {
   const char* text_ = nullptr;
   std::string unescaped_key_;
   std::array<Frame, kMaxJsonDepth> frames_;
+  std::array<SeenName, 32> seen_names_;  // by their numbers in the text; those below seen_ are set
+  std::size_t seen_ = 0;
+  std::size_t names_ = 0;  // of this text, so far
 };
 
 }  // namespace hub::rules

@@ -6,6 +6,7 @@
 #include <limits>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "base/message.h"
 #include "rules/json_text.h"
@@ -239,6 +240,60 @@ TEST(JsonScanner, AgreesWithSimdjsonOnMutilatedText) {
     both_valid += ours && theirs ? 1 : 0;
   }
   EXPECT_GT(both_valid, 100);
+}
+
+// What one scanner says of texts that follow each other must be what a new one says of each.
+TEST(JsonScanner, WhatTheLastTextNamedChangesNoAnswer) {
+  PayloadPaths paths;
+  const std::string long_name = "a name that is longer than what is compared at once";
+  for (const Path& path : {Path{{"a", 0}}, Path{{"b", 0}}, Path{{"b", 0}, {"a", 0}},
+                           Path{{"temperature", 0}}, Path{{long_name, 0}}})
+    paths.add(path);
+  std::string many = "{";
+  for (int i = 0; i < 40; ++i) many += "\"m" + std::to_string(i) + "\":" + std::to_string(i) + ",";
+  many += "\"a\":1}";
+  const std::vector<std::string> texts{R"({"a":1,"b":2,"temperature":3})",
+                                       R"({"b":1,"a":2,"temperature":3})",
+                                       R"({"a":1,"b":{"a":2},"temperature":3})",
+                                       R"({"b":{"a":1,"b":2},"a":3})",
+                                       R"({"x":{"a":1,"b":2},"a":3})",
+                                       R"({"a" : 1, "b": 2})",
+                                       R"({"a":1,"a":2,"a":3})",
+                                       R"({"temperature":1)",
+                                       R"({"temperature":)",
+                                       R"({"temperature")",
+                                       R"({"temperatur)",
+                                       R"({"temperaturf":1})",
+                                       R"({"temperature2":1})",
+                                       R"({"\u0061":1,"b":2})",
+                                       R"({})",
+                                       R"([{"a":1}])",
+                                       "{\"" + long_name + "\":1}",
+                                       many,
+                                       "{\"\xc3\xa9\":1}",
+                                       "{\"\xc3\":1}",
+                                       "{\"\xff\":1}",
+                                       "",
+                                       std::string("{\0\0\0\0", 5)};
+  JsonScanner kept(paths);
+  std::mt19937 random(1);
+  const Padded* before = nullptr;
+  std::vector<Padded> padded(texts.begin(), texts.end());
+  for (int round = 0; round < 20'000; ++round) {
+    const Padded& text = padded[random() % padded.size()];
+    JsonScanner fresh(paths);
+    const bool valid = fresh.scan(text.text());
+    ASSERT_EQ(kept.scan(text.text()), valid)
+        << text.text() << (before ? " after " + before->bytes : "");
+    before = &text;
+    if (!valid) continue;
+    for (std::uint32_t slot = 0; slot < paths.slots(); ++slot) {
+      const Field* const expected = fresh.field(slot);
+      const Field* const found = kept.field(slot);
+      ASSERT_EQ(found == nullptr, expected == nullptr) << text.text() << ", slot " << slot;
+      if (found != nullptr) EXPECT_EQ(found->raw, expected->raw) << text.text();
+    }
+  }
 }
 
 }  // namespace

@@ -31,6 +31,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view text(padded.get(), size);
 
   const bool ours = scanner.scan(text);
+  // What the texts before have left in the scanner makes no difference.
+  JsonScanner fresh(paths);
+  if (fresh.scan(text) != ours) std::abort();
   const auto theirs = parser.parse(padded.get(), size, false).error();
   if (!ours && theirs == simdjson::SUCCESS) std::abort();
   if (ours && theirs != simdjson::SUCCESS && theirs != simdjson::NUMBER_ERROR &&
@@ -41,7 +44,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   TextArena arena;
   for (std::uint32_t slot = 0; slot < paths.slots(); ++slot) {
     const Field* const field = scanner.field(slot);
+    const Field* const by_fresh = fresh.field(slot);
+    if ((field == nullptr) != (by_fresh == nullptr)) std::abort();
     if (field == nullptr) continue;
+    if (field->raw != by_fresh->raw) std::abort();
     const JsonValue by_scan = value_of(*field, arena);
     const JsonValue by_text = value_of_json(field->raw, arena);
     if (by_scan.problem != by_text.problem) std::abort();
