@@ -253,7 +253,7 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   void append_shared(Connection::Handle handle, Connection& connection, Routed& message, Qos qos,
                      bool retain, std::optional<mqtt::PacketId> id);
   void drop_too_large(Connection& connection, std::optional<mqtt::PacketId> id);
-  void send_queued(Connection::Handle handle, Connection& connection, Session& session);
+  void send_waiting(Connection::Handle handle, Connection& connection, Session& session);
   bool enqueue(Session& session, mqtt::Delivery delivery);
   [[nodiscard]] bool output_has_room(const Connection& connection) const;
   void handle_ack(Connection::Handle handle, Connection& connection, mqtt::PacketType type,

@@ -259,8 +259,8 @@ void Shard::flush(Connection::Handle handle, Connection& connection) {
   if (connection.stage == Connection::Stage::closing) {
     ::shutdown(connection.socket.get(), SHUT_WR);
   } else if (Session* session = sessions_.find(connection.session);
-             session != nullptr && session->outbound && session->outbound->queued() > 0) {
-    send_queued(handle, connection, *session);
+             session != nullptr && session->outbound && session->outbound->waiting()) {
+    send_waiting(handle, connection, *session);
   }
   if (connection.output_full && connection.stage == Connection::Stage::open) {
     connection.output_full = false;

@@ -204,8 +204,15 @@ void Shard::drop_too_large(Connection& connection, std::optional<PacketId> id) {
 }
 
 // What waited goes as far as the client's quota and its socket allow.
-void Shard::send_queued(Connection::Handle handle, Connection& connection, Session& session) {
+void Shard::send_waiting(Connection::Handle handle, Connection& connection, Session& session) {
   OutboundFlows& flows = *session.outbound;
+  while (output_has_room(connection)) {
+    const OutboundFlows::Flow* flow = flows.next_resend();
+    if (flow == nullptr) break;
+    // A copy: a packet that is too large for the client finishes the flow at once.
+    const mqtt::Delivery delivery = flow->delivery;
+    send_delivery(handle, connection, delivery, flow->id, true);
+  }
   while (const mqtt::Delivery* next = flows.next_queued()) {
     if (next->message->expired(wall_now_)) {
       ++counters_.dropped_expired;
@@ -215,8 +222,7 @@ void Shard::send_queued(Connection::Handle handle, Connection& connection, Sessi
     if (!output_has_room(connection)) return;
     const OutboundFlows::Flow* flow = flows.start_next();
     if (flow == nullptr) return;
-    // A copy: a packet that is too large for the client finishes the flow at once.
-    const mqtt::Delivery delivery = flow->delivery;
+    const mqtt::Delivery delivery = flow->delivery;  // a copy, as above
     send_delivery(handle, connection, delivery, flow->id, false);
   }
 }
@@ -255,7 +261,7 @@ void Shard::handle_ack(Connection::Handle handle, Connection& connection, Packet
     default:
       break;
   }
-  if (flows.queued() > 0) send_queued(handle, connection, session);
+  if (flows.waiting()) send_waiting(handle, connection, session);
 }
 
 }  // namespace hub::broker

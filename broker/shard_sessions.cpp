@@ -191,19 +191,10 @@ void Shard::take_over(Session& session, bool session_ends) {
 // What was sent and not acknowledged goes again, in its order, before anything new [MQTT-4.4.0-1].
 void Shard::resume_flows(Connection::Handle handle, Connection& connection, Session& session) {
   if (!session.outbound) return;
-  // A copy: a packet that is too large for the client now finishes its flow at once.
-  std::vector<mqtt::OutboundFlows::Flow> unfinished;
-  session.outbound->for_each_unfinished(
-      [&unfinished](const mqtt::OutboundFlows::Flow& flow) { unfinished.push_back(flow); });
-  for (const mqtt::OutboundFlows::Flow& flow : unfinished) {
-    if (flow.state == mqtt::OutboundFlows::State::awaiting_pubcomp) {
-      mqtt::append_ack(connection.out(buffers_), connection.version, mqtt::PacketType::pubrel,
-                       flow.id);
-    } else {
-      send_delivery(handle, connection, flow.delivery, flow.id, true);
-    }
-  }
-  send_queued(handle, connection, session);
+  session.outbound->resume([&](mqtt::PacketId id) {
+    mqtt::append_ack(connection.out(buffers_), connection.version, mqtt::PacketType::pubrel, id);
+  });
+  send_waiting(handle, connection, session);
 }
 
 void Shard::handle_disconnect(Connection::Handle handle, Connection& connection,

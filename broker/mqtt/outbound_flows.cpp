@@ -1,11 +1,12 @@
 #include "broker/mqtt/outbound_flows.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace hub::mqtt {
 
 const OutboundFlows::Flow& OutboundFlows::start(Delivery delivery) {
-  window_.push_back({PacketId{next_id_}, State::awaiting_ack, std::move(delivery)});
+  window_.push_back({PacketId{next_id_}, State::awaiting_ack, false, std::move(delivery)});
   next_id_ = next_id_ == 65'535 ? 1 : static_cast<std::uint16_t>(next_id_ + 1);
   ++in_flight_;
   return window_.back();
@@ -17,7 +18,7 @@ void OutboundFlows::enqueue(Delivery delivery) {
 }
 
 const OutboundFlows::Flow* OutboundFlows::start_next() {
-  if (queue_.empty() || !has_quota()) return nullptr;
+  if (queue_.empty() || to_resend_ > 0 || !has_quota()) return nullptr;
   Delivery next = std::move(queue_.front());
   queued_bytes_ -= next.message->bytes();
   queue_.pop_front();
@@ -29,14 +30,36 @@ void OutboundFlows::drop_next_queued() {
   queue_.pop_front();
 }
 
-OutboundFlows::Flow* OutboundFlows::find(PacketId id) {
-  if (window_.empty()) return nullptr;
+const OutboundFlows::Flow* OutboundFlows::next_resend() {
+  // One that is sent again takes no place in the window that it has not.
+  if (to_resend_ == 0 || in_flight_ - to_resend_ >= send_quota_) return nullptr;
+  std::size_t at = offset_of(next_resend_);
+  if (at == window_.size()) at = 0;  // it is done, and all before it
+  while (!window_[at].to_resend) ++at;
+  Flow& flow = window_[at];
+  not_to_resend(flow);
+  next_resend_ = flow.id.value();
+  return &flow;
+}
+
+std::size_t OutboundFlows::offset_of(std::uint16_t id) const noexcept {
+  if (window_.empty()) return 0;
   const int first = window_.front().id.value();
-  const int offset = (id.value() - first + 65'535) % 65'535;
-  return static_cast<std::size_t>(offset) < window_.size() ? &window_[offset] : nullptr;
+  return std::min(static_cast<std::size_t>((id - first + 65'535) % 65'535), window_.size());
+}
+
+OutboundFlows::Flow* OutboundFlows::find(PacketId id) {
+  const std::size_t at = offset_of(id.value());
+  return at < window_.size() ? &window_[at] : nullptr;
+}
+
+void OutboundFlows::not_to_resend(Flow& flow) noexcept {
+  to_resend_ -= flow.to_resend ? 1 : 0;
+  flow.to_resend = false;
 }
 
 void OutboundFlows::finish(Flow& flow) {
+  not_to_resend(flow);
   flow.state = State::done;
   flow.delivery = {};
   --in_flight_;
@@ -67,6 +90,7 @@ bool OutboundFlows::pubrec(PacketId id) {
   if (flow == nullptr || flow->state == State::done || flow->delivery.qos != Qos::exactly_once) {
     return false;
   }
+  not_to_resend(*flow);
   flow->state = State::awaiting_pubcomp;
   flow->delivery.message.reset();
   return true;

@@ -1,6 +1,7 @@
 // Sessions as clients see them: what outlives a connection, and what does not; wills.
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <future>
 
 #include "tests/broker/broker_fixture.h"
@@ -303,6 +304,37 @@ TEST_P(SessionTest, LeavesOutOfAResendWhatTheClientDoesNotTakeAnyMore) {  // [MQ
   EXPECT_EQ(back.expect_publish().payload, "small");
   EXPECT_TRUE(back.quiet());
   EXPECT_EQ(broker->totals().counters.dropped_too_large, 3u);
+}
+
+TEST_P(SessionTest, ResendsNoMoreThanALowerReceiveMaximumAllows) {  // [MQTT-3.3.4-9]
+  RawMqttClient subscriber{port};
+  subscriber.connect("sub", false, 100);
+  subscriber.subscribe("t", Qos::at_least_once);
+  RawMqttClient publisher = client("pub");
+  for (std::uint16_t id = 1; id <= 5; ++id) {
+    publisher.publish("t", std::to_string(id), Qos::at_least_once, id);
+    publisher.expect_ack(PacketType::puback, id);
+    (void)subscriber.expect_publish();
+  }
+  subscriber.vanish();
+  RawMqttClient back{port};
+  Connect connect{.client_id = "sub", .clean_start = false};
+  connect.properties.u32(mqtt::PropertyId::session_expiry_interval, 100);
+  connect.properties.u16(mqtt::PropertyId::receive_maximum, 2);
+  EXPECT_TRUE(back.connect(connect).session_present);
+  std::deque<std::uint16_t> unanswered;
+  for (int expected = 1; expected <= 5; ++expected) {
+    if (unanswered.size() == 2) {
+      EXPECT_TRUE(back.quiet());
+      back.send(
+          mqtt::client::encode_ack(ProtocolVersion::v5, PacketType::puback, unanswered.front()));
+      unanswered.pop_front();
+    }
+    const ReceivedPublish publish = back.expect_publish();
+    EXPECT_EQ(publish.payload, std::to_string(expected));
+    EXPECT_TRUE(publish.dup);
+    unanswered.push_back(publish.packet_id);
+  }
 }
 
 // The hub may notice that a client is gone when it writes to it, at the very end of a turn.

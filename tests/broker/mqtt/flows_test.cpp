@@ -141,18 +141,56 @@ TEST(OutboundFlows, HoldBackAtTheSendQuotaAndGoOnInOrder) {  // section 4.9
   EXPECT_EQ(flows.queued_bytes(), 0u);
 }
 
+struct Resent {
+  std::vector<PacketId> released;
+  std::vector<PacketId> published;
+};
+
+Resent resume(OutboundFlows& flows) {
+  Resent resent;
+  flows.resume([&](PacketId id) { resent.released.push_back(id); });
+  while (const OutboundFlows::Flow* flow = flows.next_resend())
+    resent.published.push_back(flow->id);
+  return resent;
+}
+
 TEST(OutboundFlows, TellWhatToSendAgain) {  // [MQTT-4.4.0-1]
   OutboundFlows flows;
   const PacketId one = flows.start(delivery("1", Qos::exactly_once)).id;
   const PacketId two = flows.start(delivery("2", Qos::at_least_once)).id;
   const PacketId three = flows.start(delivery("3", Qos::at_least_once)).id;
+  EXPECT_FALSE(flows.waiting());
   EXPECT_TRUE(flows.pubrec(one));
   EXPECT_TRUE(flows.puback(two));
-  std::vector<std::pair<PacketId, State>> unfinished;
-  flows.for_each_unfinished(
-      [&](const OutboundFlows::Flow& flow) { unfinished.emplace_back(flow.id, flow.state); });
-  EXPECT_EQ(unfinished, (std::vector<std::pair<PacketId, State>>{{one, State::awaiting_pubcomp},
-                                                                 {three, State::awaiting_ack}}));
+  for (int times = 0; times < 2; ++times) {
+    const Resent resent = resume(flows);
+    EXPECT_EQ(resent.released, std::vector{one});
+    EXPECT_EQ(resent.published, std::vector{three});
+    EXPECT_FALSE(flows.waiting());
+  }
+}
+
+TEST(OutboundFlows, SendAgainNoMoreThanALowerQuotaAllows) {  // [MQTT-3.3.4-9]
+  OutboundFlows flows;
+  std::vector<PacketId> ids;
+  for (int i = 0; i < 6; ++i) ids.push_back(flows.start(delivery("x", Qos::exactly_once)).id);
+  flows.enqueue(delivery("new", Qos::at_least_once));
+  EXPECT_TRUE(flows.pubrec(ids[0]));
+  flows.set_send_quota(3);
+  const Resent resent = resume(flows);
+  EXPECT_EQ(resent.published, (std::vector{ids[1], ids[2]})) << "one place is the PUBREL's";
+  EXPECT_TRUE(flows.pubrec(ids[4])) << "the answer to what the last connection brought";
+  EXPECT_TRUE(flows.pubcomp(ids[4]));
+  EXPECT_EQ(flows.next_resend(), nullptr);
+  EXPECT_TRUE(flows.pubcomp(ids[0]));
+  EXPECT_EQ(flows.next_resend()->id, ids[3]);
+  EXPECT_EQ(flows.next_resend(), nullptr);
+  EXPECT_TRUE(flows.refuse(ids[1]));
+  EXPECT_EQ(flows.start_next(), nullptr) << "nothing new before what is to be sent again";
+  EXPECT_EQ(flows.next_resend()->id, ids[5]);
+  EXPECT_TRUE(flows.refuse(ids[2]));
+  EXPECT_NE(flows.start_next(), nullptr);
+  EXPECT_FALSE(flows.waiting());
 }
 
 TEST(OutboundFlows, TakeOnlyTheAcknowledgementThatAFlowWaitsFor) {
