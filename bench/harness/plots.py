@@ -36,6 +36,11 @@ def _block(name, lines):
     return f"${name} << EOD\n" + "\n".join(lines) + "\nEOD\n"
 
 
+def _label(title):
+    """A title as the label of a bar, a line for each of its parts."""
+    return title.replace(" in flight", "").replace(", ", "\\n")
+
+
 def throughput(compared, path):
     """Messages per second of each broker and workload, on a logarithmic scale."""
     names = [broker.name for broker in compared.brokers]
@@ -44,7 +49,7 @@ def throughput(compared, path):
         values = [compared.values(workload.name, name, comparison.rate) for name in names]
         if any(values):
             figures = " ".join(f"{value['median']:.1f}" if value else "?" for value in values)
-            lines.append(f"\"{workload.title.replace(', ', chr(92) + 'n', 1)}\" {figures}")
+            lines.append(f"\"{_label(workload.title)}\" {figures}")
     if not lines:
         return
     bars = ", ".join(f"$data using {column}:xtic(1) title '{name}' lc rgb '{_colour(name)}'"
@@ -58,6 +63,8 @@ set logscale y
 set format y "10^{{%T}}"
 set xtics scale 0 font ",9" noenhanced
 set yrange [100:*]
+set bmargin 4
+set key outside center top horizontal
 plot {bars}""")
 
 
@@ -110,12 +117,14 @@ plot {', '.join(plots)}""")
 
 def committed(bars, path):
     """Rows per second that are committed: (label, rate, name of the colour) for each bar."""
-    lines = [f"\"{label}\" {rate:.0f} {int(_colour(name)[1:], 16)}" for label, rate, name in bars]
+    lines = [f"\"{_label(label)}\" {rate:.0f} {int(_colour(name)[1:], 16)}"
+             for label, rate, name in bars]
     _draw(path, _block("data", lines) + """set title "Committed rows per second, more is better"
 set style fill solid border -1
 set boxwidth 0.6
 set yrange [0:*]
 set format y "%'.0f"
 set xtics scale 0 noenhanced
+set bmargin 4
 unset key
 plot $data using 0:2:3:xtic(1) with boxes lc rgb variable""")
