@@ -174,8 +174,7 @@ std::vector<std::string> maintain(const std::string& url, const Patience& patien
     pqxx::work transaction(connection);
     transaction.exec("SET LOCAL lock_timeout = '10s'");  // others wait behind it
     std::vector<std::string> done;
-    for (const auto& row :
-         transaction.exec("SELECT line FROM iothub.maintain() AS line ORDER BY 1")) {
+    for (const auto& row : transaction.exec("SELECT iothub.maintain()")) {
       done.emplace_back(row[0].c_str());
     }
     transaction.commit();
