@@ -27,6 +27,7 @@ DatabaseWait::DatabaseWait(std::string database, storage::Patience patience, Wri
                            Pause pause)
     : database_(std::move(database)),
       patience_(std::move(patience)),
+      longest_answer_(patience_.answer * kMaxPatienceFactor),
       write_(std::move(write)),
       pause_(std::move(pause)) {
   if (!write_) write_ = [](log::Level level, const std::string& line) { log::write(level, line); };
@@ -35,12 +36,11 @@ DatabaseWait::DatabaseWait(std::string database, storage::Patience patience, Wri
 
 void DatabaseWait::until_done(const std::function<void(const storage::Patience& patience)>& step) {
   std::minstd_rand random{std::random_device{}()};
-  storage::Patience patience = patience_;
   std::optional<storage::Trouble> told;
   const auto began = Clock::now();
   for (unsigned failures = 1;; ++failures) {
     try {
-      step(patience);
+      step(patience_);
       break;
     } catch (const storage::DatabaseError& error) {
       const storage::Trouble trouble = storage::trouble_of(error.fault());
@@ -52,7 +52,7 @@ void DatabaseWait::until_done(const std::function<void(const storage::Patience& 
       if (told != trouble) tell(trouble, error.fault());
       told = trouble;
       if (trouble == storage::Trouble::silent) {
-        patience.answer = std::min(patience.answer * 2, patience_.answer * kMaxPatienceFactor);
+        patience_.answer = std::min(patience_.answer * 2, longest_answer_);
       }
     }
     notify_service_manager(kMoreTime);

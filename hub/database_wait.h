@@ -24,8 +24,8 @@ class DatabaseWait {
                         Pause pause = {});
 
   // Returns once `step` has. It begins anew, after a pause that grows, when it throws a
-  // DatabaseError that may pass, and gets more patience after one by silence. Throws what else it
-  // throws; a DatabaseError that waiting does not cure says what does.
+  // DatabaseError that may pass; after one by silence, it and later steps get more patience. Throws
+  // what else it throws; a DatabaseError that waiting does not cure says what does.
   void until_done(const std::function<void(const storage::Patience& patience)>& step);
 
  private:
@@ -34,7 +34,8 @@ class DatabaseWait {
   void tell(storage::Trouble trouble, const storage::DatabaseFault& fault);
 
   const std::string database_;
-  const storage::Patience patience_;
+  storage::Patience patience_;
+  const std::chrono::milliseconds longest_answer_;
   Write write_;
   Pause pause_;
 };

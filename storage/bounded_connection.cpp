@@ -17,8 +17,9 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:libpqxx-6.4"
 
 namespace hub::storage {
 
-BoundedConnection::Watch::Watch(int socket, const Patience& patience)
+BoundedConnection::Watch::Watch(int socket, const Patience& patience, std::atomic<bool>& cut)
     : socket_(::fcntl(socket, F_DUPFD_CLOEXEC, 0)),
+      cut_(cut),
       thread_([this, answer = patience.answer](const std::stop_token& roused) {
         wait(roused, answer);
       }),
@@ -50,9 +51,8 @@ BoundedConnection::BoundedConnection(const std::string& url, Patience patience)
   connection_->inhibit_reactivation(true);
 }
 
-DatabaseError BoundedConnection::fault(const char* what, const std::string& sqlstate,
-                                       const Watch& watch) const {
-  if (!watch.has_cut()) return DatabaseError({sqlstate, one_line(what)});
+DatabaseError BoundedConnection::fault(const char* what, const std::string& sqlstate) const {
+  if (!cut_) return DatabaseError({sqlstate, one_line(what)});
   if (patience_.stop.stop_requested()) return DatabaseError({"", "the hub is stopping"});
   return DatabaseError({"", fmt::format("the database did not answer for {} s",
                                         std::chrono::duration<double>(patience_.answer).count())});

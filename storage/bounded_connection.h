@@ -26,13 +26,13 @@ class BoundedConnection {
   // DatabaseError; the connection is of no use after one that is not the server's own answer.
   template <class Body>
   auto run(Body body) {
-    const Watch watch(connection_->sock(), patience_);
+    const Watch watch(connection_->sock(), patience_, cut_);
     try {
       return body(*connection_);
     } catch (const pqxx::sql_error& error) {
-      throw fault(error.what(), error.sqlstate(), watch);
+      throw fault(error.what(), error.sqlstate());
     } catch (const pqxx::failure& error) {
-      throw fault(error.what(), "", watch);
+      throw fault(error.what(), "");
     }
   }
 
@@ -41,27 +41,29 @@ class BoundedConnection {
   // fails.
   class Watch {
    public:
-    Watch(int socket, const Patience& patience);
+    // cut: set when it does.
+    Watch(int socket, const Patience& patience, std::atomic<bool>& cut);
     ~Watch();
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
-    [[nodiscard]] bool has_cut() const noexcept { return cut_; }
 
    private:
     void wait(const std::stop_token& roused, std::chrono::milliseconds answer);
 
     FileDescriptor socket_;  // a duplicate: libpq may close its own, and the number be another's
     std::atomic<bool> answered_ = false;
-    std::atomic<bool> cut_ = false;
+    std::atomic<bool>& cut_;
     std::jthread thread_;
     std::stop_callback<std::function<void()>> relay_;
   };
 
-  [[nodiscard]] DatabaseError fault(const char* what, const std::string& sqlstate,
-                                    const Watch& watch) const;
+  [[nodiscard]] DatabaseError fault(const char* what, const std::string& sqlstate) const;
 
   Patience patience_;
   std::unique_ptr<pqxx::connection> connection_;
+  // By a watch. What is overdue may be the ROLLBACK of a body that has returned, of which libpqxx
+  // only warns: whoever asks next hears of it.
+  std::atomic<bool> cut_ = false;
 };
 
 }  // namespace hub::storage

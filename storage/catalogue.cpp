@@ -118,8 +118,8 @@ namespace {
 template <class Body>
 auto reading(BoundedConnection& database, Body body) {
   return database.run([&](pqxx::connection& connection) {
-    pqxx::read_transaction transaction(connection);
-    return body(transaction);
+    pqxx::nontransaction statements(connection);  // one round trip for each
+    return body(statements);
   });
 }
 

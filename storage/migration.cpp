@@ -73,8 +73,8 @@ std::string url_for_a_command(const std::string& url) {
 std::vector<MigrationStatus> migration_status(const std::string& url, const Patience& patience) {
   BoundedConnection database(url, patience);
   return database.run([&](pqxx::connection& connection) {
-    pqxx::read_transaction transaction(connection);
-    auto applied = applied_migrations(transaction);
+    pqxx::nontransaction statements(connection);
+    auto applied = applied_migrations(statements);
     std::vector<MigrationStatus> out;
     for (const Migration& migration : migrations()) {
       MigrationStatus status{migration.number, std::string(migration.name), std::nullopt, ""};

@@ -174,6 +174,18 @@ TEST_F(DatabaseAtTheStart, StopsAnsweringAmidTheStart) {
   EXPECT_EQ(hub->stop(), 0);
 }
 
+// Slower than what the hub waits for an answer allows a start that never waits longer.
+TEST_F(DatabaseAtTheStart, IsFarAwayAndServed) {
+  initialise();
+  FaultProxy proxy{server.socket_path()};
+  proxy.delay(std::chrono::milliseconds{250});
+  const auto hub = launch(proxy.url("hub") + "&connect_timeout=2");
+  EXPECT_TRUE(says(*hub, "the database did not answer for 1 s")) << hub->log();
+  hub->wait_until_ready();
+  expect_to_serve(*hub);
+  EXPECT_EQ(hub->stop(), 0);
+}
+
 TEST_F(DatabaseAtTheStart, IsWaitedForByASpoolThatHasSomething) {
   (void)make_database(server.url("postgres"), database);
   HubWithReadings hub{

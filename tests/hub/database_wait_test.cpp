@@ -66,6 +66,12 @@ TEST_F(DatabaseWaitTest, IsMorePatientWithADatabaseThatWasSilent) {
   EXPECT_EQ(patiences, (std::vector<std::chrono::milliseconds>{1s, 1s, 2s, 4s, 8s, 10s, 10s}));
 }
 
+TEST_F(DatabaseWaitTest, StaysAsPatientForTheNextStep) {
+  fail_with({silent});
+  fail_with({silent});
+  EXPECT_EQ(patiences, (std::vector<std::chrono::milliseconds>{1s, 2s, 2s, 4s}));
+}
+
 TEST_F(DatabaseWaitTest, EndsWithTheRemedyWhereWaitingIsOfNoUse) {
   try {
     fail_with({refused, {"", "FATAL: password authentication failed for user \"hub\""}});

@@ -53,6 +53,17 @@ TEST_F(BoundedConnectionTest, GivesUpAnAnswerThatIsOverdueAndEveryOneAfterIt) {
   (void)fault_of([&] { connection.run(run("SELECT 1")); });
 }
 
+TEST_F(BoundedConnectionTest, SaysThatARollbackWasOverdueToWhoAsksNext) {
+  test::FaultProxy proxy{test::PostgresServer::instance().socket_path()};
+  BoundedConnection connection(proxy.url(database.name()), {.answer = 1s});
+  connection.run([&](pqxx::connection& c) {
+    const pqxx::read_transaction transaction(c);
+    proxy.stall();
+  });
+  const auto fault = fault_of([&] { connection.run(run("SELECT 1")); });
+  EXPECT_EQ(trouble_of(fault), Trouble::silent) << fault.message;
+}
+
 TEST_F(BoundedConnectionTest, SaysWhatTheServerAnswered) {
   BoundedConnection connection(database.url(), {});
   EXPECT_EQ(fault_of([&] { connection.run(run("SELECT 1 / 0")); }).sqlstate, "22012");
