@@ -11,6 +11,7 @@ struct Options {
   std::uint32_t max_packet_bytes = 1u << 20;  // of a packet that a client sends
   std::uint16_t receive_maximum = 1'000;      // QoS 1 and 2 publishes of a client without answer
   std::size_t max_connections = 100'000;      // of all shards together
+  std::size_t max_client_id_bytes = 1'024;    // it has to fit into the database's indexes
   std::size_t max_sessions = 1'000'000;       // per shard, connected or not
   std::uint16_t max_inflight = 1'000;         // QoS 1 and 2 deliveries to a client without answer
   std::size_t max_queued_messages = 1'000;    // per session

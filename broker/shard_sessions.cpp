@@ -77,6 +77,10 @@ Shard::Progress Shard::handle_connect(Connection::Handle handle, Connection& con
   if (connect->will && is_own_topic(connect->will->topic)) {
     return refuse(ReasonCode::topic_name_invalid, "a will below $SYS");
   }
+  if (connect->client_id.size() > options_.max_client_id_bytes) {
+    ++counters_.connections_refused;
+    return refuse(ReasonCode::client_identifier_not_valid, "a client id that is too long");
+  }
   std::string assigned;
   std::string_view client_id = connect->client_id;
   if (client_id.empty()) client_id = assigned = assign_client_id();

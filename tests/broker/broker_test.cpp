@@ -245,6 +245,16 @@ TEST_P(BrokerTest, AnswersMqtt31WithUnacceptableProtocolVersion) {
   EXPECT_TRUE(old.closed());
 }
 
+TEST_P(BrokerTest, RefusesAClientIdThatTheDatabaseCouldNotKeep) {
+  const std::string longest(Options{}.max_client_id_bytes, 'c');
+  for (const auto version : {ProtocolVersion::v311, ProtocolVersion::v5}) {
+    EXPECT_EQ(RawMqttClient(port, version).connect(longest).code, 0);
+    RawMqttClient refused{port, version};
+    EXPECT_EQ(refused.connect(longest + 'c').code, version == ProtocolVersion::v5 ? 0x85 : 2);
+    EXPECT_TRUE(refused.closed());
+  }
+}
+
 TEST_P(BrokerTest, EndsAConnectionThatIsSilentForOneAndAHalfKeepAlives) {  // [MQTT-3.1.2-22]
   RawMqttClient silent{port};
   const auto before = std::chrono::steady_clock::now();

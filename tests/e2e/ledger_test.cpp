@@ -184,6 +184,22 @@ TEST_F(Ledger, ListsTheSequenceNumbersThatNeverArrived) {
             "\n");
 }
 
+// Everything that is kept of a client is found by its id: one that does not fit into an index would
+// hold up the batches of all its neighbours for good.
+TEST_F(Ledger, KeepsTheLongestClientIdAndNoLongerOne) {
+  std::minstd_rand random(1);
+  std::string id;
+  while (id.size() < 1'024) id += static_cast<char>('!' + random() % 90);
+  RawMqttClient device(h.process().port());
+  ASSERT_EQ(device.connect(id, false, 3'600).code, 0);
+  device.publish("once/1", R"({"seq": 1})", Qos::exactly_once, 1);
+  device.expect_ack(mqtt::PacketType::pubrec, 1);
+  EXPECT_EQ(RawMqttClient(h.process().port()).connect(id + id + id, false, 3'600).code, 0x85);
+  EXPECT_EQ(h.process().stop(), 0);
+  EXPECT_EQ(h.query("SELECT length(device), received FROM iothub.device_ledger"), "1024|1");
+  EXPECT_EQ(h.query("SELECT length(client_id) FROM iothub.session_state"), "1024");
+}
+
 TEST_F(Ledger, MetricsHaveEachCounterUnderItsName) {
   RawMqttClient device(h.process().port());
   device.connect("d1");
