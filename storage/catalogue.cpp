@@ -78,6 +78,7 @@ struct PgCatalogue::Impl {
     std::string schema;
     std::string name;
     bool may_insert;
+    bool rewrites_insert;  // by CREATE RULE, which COPY does not follow
   };
 
   // A name may itself hold a dot: the table of that name wins, then "schema.table".
@@ -101,13 +102,16 @@ struct PgCatalogue::Impl {
     const auto rows = transaction.exec(fmt::format(
         "SELECT c.oid, n.nspname, c.relname, pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND "
         "(pg_catalog.has_table_privilege(c.oid, 'INSERT') OR "
-        "pg_catalog.has_any_column_privilege(c.oid, 'INSERT')) "
+        "pg_catalog.has_any_column_privilege(c.oid, 'INSERT')), "
+        "EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type = '3' "
+        "AND r.ev_enabled <> 'D') "
         "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
         "WHERE {} AND {}",
         kIsTable, condition));
     if (rows.empty()) return std::nullopt;
     const auto row = rows[0];
-    return Found{row[0].c_str(), row[1].c_str(), row[2].c_str(), row[3].as<bool>()};
+    return Found{row[0].c_str(), row[1].c_str(), row[2].c_str(), row[3].as<bool>(),
+                 row[4].as<bool>()};
   }
 
   BoundedConnection database;
@@ -133,7 +137,7 @@ PgCatalogue::~PgCatalogue() = default;
 std::optional<TableSchema> PgCatalogue::table(std::string_view name) const {
   return reading(impl_->database, [&](auto& transaction) -> std::optional<TableSchema> {
     const auto found = impl_->find(transaction, name);
-    if (!found || !found->may_insert) return std::nullopt;
+    if (!found || !found->may_insert || found->rewrites_insert) return std::nullopt;
     TableSchema out{found->schema, found->name, {}};
     const auto rows = transaction.exec(fmt::format(
         "SELECT attname, atttypid, atttypmod, pg_catalog.format_type(atttypid, atttypmod), "
@@ -162,6 +166,12 @@ std::optional<TableSchema> PgCatalogue::table(std::string_view name) const {
 std::string PgCatalogue::why_not(std::string_view name) const {
   return reading(impl_->database, [&](auto& transaction) -> std::string {
     if (const auto found = impl_->find(transaction, name)) {
+      if (found->may_insert && found->rewrites_insert) {
+        return fmt::format(
+            "\"{}\" rewrites an INSERT by CREATE RULE, which COPY does not follow: make it a "
+            "trigger",
+            name);
+      }
       if (found->may_insert) return {};
       return fmt::format("role \"{}\" may not insert into \"{}\"",
                          transaction.exec("SELECT current_user")[0][0].c_str(), name);

@@ -119,6 +119,21 @@ TEST(Catalogue, SeesOnlyWhatTheRoleMayInsertInto) {
             "there is no table \"other\"; there are: \"closed_table\", \"open_table\"");
 }
 
+TEST(Catalogue, RefusesTablesThatRewriteAnInsert) {
+  TestDatabase database;
+  database.query(
+      "CREATE TABLE a (n int); CREATE TABLE b (n int); CREATE RULE r AS ON INSERT TO a DO INSTEAD "
+      "INSERT INTO b VALUES (NEW.n); CREATE RULE r AS ON UPDATE TO b DO INSTEAD NOTHING");
+  const PgCatalogue catalogue(database.url());
+  EXPECT_FALSE(catalogue.table("a"));
+  EXPECT_EQ(
+      catalogue.why_not("a"),
+      "\"a\" rewrites an INSERT by CREATE RULE, which COPY does not follow: make it a trigger");
+  EXPECT_TRUE(catalogue.table("b"));
+  database.query("ALTER TABLE a DISABLE RULE r");
+  EXPECT_TRUE(catalogue.table("a"));
+}
+
 TEST(Catalogue, TakesPartitionedTablesAndViewsThatCanBeInsertedInto) {
   TestDatabase database;
   database.query(
