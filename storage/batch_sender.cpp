@@ -42,6 +42,13 @@ BatchSender::BatchSender(const PgWriterOptions& options, WriterCounters& counter
       booking_(writer_, tag_),
       counters_(counters) {}
 
+Reaction reaction_to(const Refusal& refusal) noexcept {
+  const bool of_bytes = refusal.has_context && refusal.fault.sqlstate == "08P01";
+  return of_bytes ? Reaction::bad_row : reaction_to(refusal.fault.sqlstate);
+}
+
+bool goes_by_array(const TargetPlan& plan) noexcept { return plan.keyed() || !plan.takes_copy(); }
+
 asio::awaitable<BatchSender::Claimed> BatchSender::claim(PgLink& link) {
   const std::string end_stale = fmt::format("SELECT iothub.end_stale_batches({})", writer_);
   // Waits a little for what an earlier link has under way; then ends it.
@@ -82,7 +89,7 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::send(PgLink& link, Ba
   if (!expects_fault && !batch.search_rows) {
     const auto refusal = co_await send_whole(link, batch);
     if (!refusal) co_return std::nullopt;
-    const Reaction reaction = reaction_to(refusal->fault.sqlstate);
+    const Reaction reaction = reaction_to(*refusal);
     if (reaction == Reaction::suspect_row) batch.search_rows = true;
     if (reaction == Reaction::retry || reaction == Reaction::suspect_row) co_return refusal->fault;
     renumber(batch);
@@ -173,7 +180,7 @@ asio::awaitable<std::optional<Refusal>> BatchSender::send_whole(PgLink& link, Ba
                          answer.refusal->statement >= first_copy && refused < whole.copied.size() &&
                          whole.copied[refused]->plan->keyed();
     if (!repeats) co_return std::move(answer.refusal);
-    whole.copied[refused]->plan->key_repeats();
+    whole.copied[refused]->plan->put_copy_off();
     renumber(batch);
   }
 }
@@ -237,7 +244,7 @@ asio::awaitable<Answer> BatchSender::try_rows(PgLink& link, TargetRows& target, 
   const std::string_view rows =
       target.rows.view().substr(row_starts_[begin], row_starts_[end] - row_starts_[begin]);
   const TargetPlan& plan = *target.plan;
-  if (plan.keyed()) {
+  if (goes_by_array(plan)) {
     if (arrays_.empty()) arrays_.resize(1);
     std::vector<ParameterStatement> statements;
     if (roll_back_) statements.push_back({"ROLLBACK TO SAVEPOINT piece", {}, {}});
@@ -247,11 +254,12 @@ asio::awaitable<Answer> BatchSender::try_rows(PgLink& link, TargetRows& target, 
     co_return co_await link.pipeline(statements);
   }
   const CopyRows copies[] = {{rows}};
+  // Checked before, so that it is the table that is blamed; and behind it, as COPY's lock keeps the
+  // columns from then on. LOCK TABLE would ask for more than the permission to insert.
   co_return co_await link.exchange(
-      fmt::format("{}{}LOCK TABLE ONLY {} IN ROW EXCLUSIVE MODE; SELECT {}; {}; RELEASE SAVEPOINT "
-                  "piece; SAVEPOINT piece",
-                  tag_, roll_back_ ? "ROLLBACK TO SAVEPOINT piece; " : "", plan.table(),
-                  plan.check_sql(), plan.copy_sql(end - begin)),
+      fmt::format("{0}{1}SELECT {2}; {3}; SELECT {2}; RELEASE SAVEPOINT piece; SAVEPOINT piece",
+                  tag_, roll_back_ ? "ROLLBACK TO SAVEPOINT piece; " : "", plan.check_sql(),
+                  plan.copy_sql(end - begin)),
       copies);
 }
 

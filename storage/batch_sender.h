@@ -10,9 +10,17 @@
 #include "storage/booking.h"
 #include "storage/pg_batch_writer.h"
 #include "storage/pg_link.h"
+#include "storage/sqlstate.h"
 #include "storage/writer_counters.h"
 
 namespace hub::storage {
+
+// As of its SQLSTATE; but a row's bytes that a column of another type cannot be read from are a
+// protocol violation for the server, and no fault of the link.
+[[nodiscard]] Reaction reaction_to(const Refusal& refusal) noexcept;
+
+// Whether rows that are taken apart go by array; see TargetPlan::takes_copy() for whole batches.
+[[nodiscard]] bool goes_by_array(const TargetPlan& plan) noexcept;
 
 // Writes one batch in one transaction, in as few exchanges as its kind allows:
 //
@@ -25,7 +33,9 @@ namespace hub::storage {
 // A batch of few rows goes by array where statements can be prepared: the server is asked once and
 // has nothing to parse, plan or check. More rows go by COPY, which takes half the time for each.
 // Rows with a key go by COPY as long as no key repeats, which the unique index tells; after a
-// repeat by array with ON CONFLICT, for more and more batches as repeats go on.
+// repeat by array with ON CONFLICT, for more and more batches as repeats go on. So do rows for a
+// table that COPY cannot write to while INSERT can: a column has another type now, or row-level
+// security holds.
 //
 // The mark comes last: COPY holds its lock on the table by then, so that the columns cannot change
 // between their check and the commit, and a link that hangs before it holds nobody up.

@@ -91,9 +91,13 @@ void refuse(Batch& batch, TargetRows& target, std::size_t row, std::string_view 
 // True when the refusal speaks of the table, not of what a row made a trigger do.
 // rows_statement: which of the statements sent carried the rows.
 bool blames_table(const Refusal& refusal, std::size_t rows_statement) {
-  return reaction_to(refusal.fault.sqlstate) == Reaction::target_fault &&
-         (refusal.statement < rows_statement || !refusal.has_context);
+  return reaction_to(refusal) == Reaction::target_fault &&
+         (refusal.statement != rows_statement || !refusal.has_context);
 }
+
+// True when an INSERT may take what COPY cannot bring: into a column of another type, as an
+// assignment converts it, or past row-level security.
+bool is_of_copy(std::string_view sqlstate) { return sqlstate == "42804" || sqlstate == "0A000"; }
 
 }  // namespace
 
@@ -102,30 +106,40 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::write_apart(PgLink& l
   target.outcome = {};
   target.fault = {};
   find_row_starts(target, row_starts_);
+  std::optional<DatabaseFault> of_copy;
   for (Search search(target.count()); !search.done();) {
-    const std::size_t rows_statement = (roll_back_ ? 1 : 0) + (target.plan->keyed() ? 0 : 2);
+    const bool by_array = goes_by_array(*target.plan);
+    const std::size_t rows_statement = (roll_back_ ? 1 : 0) + (by_array ? 0 : 1);
     const Answer answer = co_await try_rows(link, target, search.begin(), search.end());
     if (!answer.refusal) {
       const std::size_t rows = search.end() - search.begin();
       const std::uint64_t inserted =
-          target.plan->keyed() ? target.plan->inserted(answer.results[rows_statement].get()) : rows;
+          by_array ? target.plan->inserted(answer.results[rows_statement].get()) : rows;
       target.outcome.committed += inserted;
       target.outcome.duplicates += rows - inserted;
       roll_back_ = false;
+      // COPY was refused, and this was not.
+      if (by_array && search.all_rows() && target.plan->takes_copy()) target.plan->put_copy_off();
       search.accepted();
       continue;
     }
     roll_back_ = true;
     const Refusal& refusal = *answer.refusal;
     if (search.all_rows() && blames_table(refusal, rows_statement)) {
+      if (!by_array && is_of_copy(refusal.fault.sqlstate)) {
+        of_copy = refusal.fault;
+        target.plan->put_copy_off();
+        continue;
+      }
+      const DatabaseFault& fault = of_copy ? *of_copy : refusal.fault;
       for (std::size_t row = 0; row < target.count(); ++row) {
-        refuse(batch, target, row, "table_unusable", refusal.fault);
+        refuse(batch, target, row, "table_unusable", fault);
       }
       batch.unusable_rows += target.count();
-      target.fault = refusal.fault;
+      target.fault = fault;
       co_return std::nullopt;
     }
-    const Reaction reaction = reaction_to(refusal.fault.sqlstate);
+    const Reaction reaction = reaction_to(refusal);
     if (reaction == Reaction::retry) co_return refusal.fault;
     const bool suspect = reaction == Reaction::suspect_row;
     if (!search.one_row()) {

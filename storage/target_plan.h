@@ -38,12 +38,12 @@ class TargetPlan {
   // How many new rows the statement's result tells of.
   [[nodiscard]] std::uint64_t inserted(const PGresult* result) const;
 
-  // Whether the next batch goes by COPY, which is several times as fast: always without a key; with
-  // one, as long as no key repeats. A repeat costs the batch a second exchange, so after it the
-  // next try is put off, for twice as many batches as the time before; half as many once one
-  // succeeds.
-  [[nodiscard]] bool takes_copy() const noexcept { return !keyed() || copy_put_off_ == 0; }
-  void key_repeats() noexcept {
+  // Whether the next batch goes by COPY, which is several times as fast: as long as no key repeats,
+  // and the table can take it. What COPY does not bring costs the batch a second exchange, so after
+  // it the next try is put off, for twice as many batches as the time before; half as many once
+  // one succeeds.
+  [[nodiscard]] bool takes_copy() const noexcept { return copy_put_off_ == 0; }
+  void put_copy_off() noexcept {
     copy_put_off_ = next_put_off_;
     if (next_put_off_ < kMaxPutOff) next_put_off_ *= 2;
   }
