@@ -42,10 +42,17 @@ void SeenNumbers::insert(std::int64_t number) {
   }
   ranges_.insert(after, {number, number + 1});
   if (ranges_.size() > kMaxRanges) {
-    given_up_ += ranges_[1].begin - ranges_[0].end;
+    give_up(static_cast<std::uint64_t>(ranges_[1].begin) -
+            static_cast<std::uint64_t>(ranges_[0].end));
     ranges_[1].begin = ranges_[0].begin;
     ranges_.erase(ranges_.begin());
   }
+}
+
+// The ends of a gap may be further apart than the count reaches: there it stays.
+void SeenNumbers::give_up(std::uint64_t numbers) {
+  const std::int64_t room = std::numeric_limits<std::int64_t>::max() - given_up_;
+  given_up_ += static_cast<std::int64_t>(std::min(numbers, static_cast<std::uint64_t>(room)));
 }
 
 void SeenNumbers::clear() {

@@ -29,6 +29,7 @@ class SeenNumbers {
     std::int64_t end;  // past the last
   };
   void insert(std::int64_t number);
+  void give_up(std::uint64_t numbers);
 
   std::vector<Range> ranges_;  // in order, none touching another
   std::int64_t given_up_ = 0;

@@ -62,7 +62,8 @@ constexpr const char* kSequenceSql =
     "SELECT rule, device, seen::int8multirange, given_up "
     "FROM unnest($1, $2, $3, $4) AS k (rule, device, seen, given_up) "
     "ON CONFLICT (rule, device) DO UPDATE SET (seen, given_up) = (SELECT m.seen, m.given_up FROM "
-    "iothub.merge_seen(s.seen, excluded.seen, s.given_up + excluded.given_up) AS m)";
+    "iothub.merge_seen(s.seen, excluded.seen, least(s.given_up::numeric + excluded.given_up, "
+    "9223372036854775807)::bigint) AS m)";
 
 }  // namespace
 

@@ -71,5 +71,14 @@ TEST(SeenNumbers, TheLowestOfTooManyRangesAreJoinedAndTheirGapCounted) {
   EXPECT_EQ(numbers.given_up(), 0);
 }
 
+TEST(SeenNumbers, GapsMayBeLargerThanTheirCount) {
+  constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  SeenNumbers numbers;
+  numbers.add(kLeast);
+  for (std::int64_t n = 0; n < 70; ++n) numbers.add(kMost - 200 + 2 * n);
+  EXPECT_EQ(numbers.given_up(), kMost);
+}
+
 }  // namespace
 }  // namespace hub

@@ -265,5 +265,18 @@ TEST_F(DeviceBooking, TheOldestOfTooManyGapsAreOnlyCounted) {
             "1000|1|22|2020|10");
 }
 
+// Devices number as they like: none may hold up the batches of the others.
+TEST_F(DeviceBooking, GapsMayBeLargerThanTheirCount) {
+  std::string even = "{";
+  for (std::int64_t n = 9'223'372'036'854'700'000; n < 9'223'372'036'854'703'000; n += 2) {
+    even += fmt::format("{}[{},{})", even.size() > 1 ? "," : "", n, n + 1);
+  }
+  add_seen("{[-9223372036854775808,-9223372036854775807)}", 7);
+  add_seen(even + "}", 9'223'372'036'854'775'807);
+  EXPECT_EQ(h.database().query("SELECT given_up FROM iothub.device_sequence"),
+            "9223372036854775807");
+  EXPECT_TRUE(h.notices.empty());
+}
+
 }  // namespace
 }  // namespace hub::storage
