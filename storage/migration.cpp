@@ -27,7 +27,18 @@ struct Applied {
   std::string applied_at;
 };
 
+// Another encoding lacks characters that a client id may have; no batch with one could be written.
+void require_utf8(pqxx::transaction_base& transaction) {
+  const std::string encoding = transaction.exec("SHOW server_encoding")[0][0].c_str();
+  if (encoding == "UTF8") return;
+  throw std::runtime_error(
+      fmt::format("the database has the encoding {}, and the hub needs UTF8; make one with: "
+                  "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+                  encoding));
+}
+
 std::map<int, Applied> applied_migrations(pqxx::transaction_base& transaction) {
+  require_utf8(transaction);
   std::map<int, Applied> out;
   if (!has_migration_table(transaction)) return out;
   for (const auto& row : transaction.exec("SELECT number, name, checksum, date_trunc('second', "
@@ -125,7 +136,10 @@ std::vector<std::string> apply_migrations(const std::string& url) {
 std::string initialisation_script() {
   std::string out =
       "-- Initialises a database for the hub, or brings it up to date; may be run again. Run as:\n"
-      "--   psql --no-psqlrc -v ON_ERROR_STOP=1 -f <this file> <database>\n";
+      "--   psql --no-psqlrc -v ON_ERROR_STOP=1 -f <this file> <database>\n"
+      "\nDO $check$\nBEGIN\n  IF current_setting('server_encoding') <> 'UTF8' THEN\n"
+      "    RAISE EXCEPTION 'the hub needs a database with the encoding UTF8';\n  END IF;\n"
+      "END\n$check$;\n";
   for (const Migration& migration : migrations()) {
     const std::string needed =
         migration.number == 1

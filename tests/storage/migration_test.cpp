@@ -79,6 +79,28 @@ TEST(Migrations, SayWhatIsMissingAndTheCommandThatMendsIt) {
                 database.url() + "'");
 }
 
+TEST(Migrations, RefuseADatabaseThatCannotKeepEveryCharacter) {
+  TestDatabase database;
+  const std::string other = database.name() + "_latin";
+  database.query("CREATE DATABASE " + other +
+                 " ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  const std::string url = test::PostgresServer::instance().url(other);
+  const auto expect_refusal = [&](const auto& call) {
+    try {
+      call();
+      FAIL() << "taken";
+    } catch (const std::runtime_error& error) {
+      EXPECT_EQ(std::string(error.what()),
+                "the database has the encoding LATIN1, and the hub needs UTF8; make one with: "
+                "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0");
+    }
+  };
+  expect_refusal([&] { apply_migrations(url); });
+  expect_refusal([&] { (void)schema_problem(url); });
+  EXPECT_NE(initialisation_script().find("server_encoding"), std::string::npos);
+  database.query("DROP DATABASE " + other);
+}
+
 TEST(Migrations, LeaveThePasswordOutOfTheCommand) {
   TestDatabase database;
   const std::string with_password =
