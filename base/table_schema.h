@@ -42,6 +42,9 @@ struct TableSchema {
   std::string schema;  // "public"
   std::string name;
   std::vector<Column> columns;  // in the table's order
+  // The columns of each unique index that ON CONFLICT can name, sorted: not partial, not over
+  // expressions, not deferrable.
+  std::vector<std::vector<std::string>> unique_keys;
 };
 
 }  // namespace hub

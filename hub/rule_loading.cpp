@@ -15,6 +15,9 @@ class LiveCatalogue final : public rules::Catalogue {
   [[nodiscard]] std::optional<TableSchema> table(std::string_view name) const override {
     return database_.table(name);
   }
+  [[nodiscard]] std::string why_not(std::string_view name) const override {
+    return database_.why_not(name);
+  }
 
  private:
   const storage::PgCatalogue& database_;

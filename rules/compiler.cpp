@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <limits>
@@ -74,7 +75,7 @@ class RuleCompiler {
   void compile_action(const DumpSource& source);
   void check_output(const sql::Output& output, const TableSchema& table, DumpAction::Parts& parts);
   void check_missing(const DumpSource& source, const TableSchema& table);
-  void check_key(const DumpSource& source, DumpAction::Parts& parts);
+  void check_key(const DumpSource& source, const TableSchema& table, DumpAction::Parts& parts);
 
   void compile_action(const RepublishSource& source);
   std::optional<Template> compile_template(const SourceText& text);
@@ -130,13 +131,12 @@ void RuleCompiler::compile_action(const DumpSource& source) {
   parts.on_conflict = source.on_conflict;
   std::optional<TableSchema> table = catalogue_.table(source.table.text());
   if (!table) {
-    report(source.table.position(0), "dump.unknown_table",
-           fmt::format("there is no table {} that the hub may insert into", source.table.text()));
+    report(source.table.position(0), "dump.unknown_table", catalogue_.why_not(source.table.text()));
     return;
   }
   for (const sql::Output& output : query_->outputs) check_output(output, *table, parts);
   if (bound_) check_missing(source, *table);
-  check_key(source, parts);
+  check_key(source, *table, parts);
   if (std::all_of(parts.forms.begin(), parts.forms.end(),
                   [](DumpAction::Form form) { return form == DumpAction::Form::value; })) {
     parts.forms.clear();
@@ -182,10 +182,23 @@ void RuleCompiler::check_missing(const DumpSource& source, const TableSchema& ta
   }
 }
 
-void RuleCompiler::check_key(const DumpSource& source, DumpAction::Parts& parts) {
+void RuleCompiler::check_key(const DumpSource& source, const TableSchema& table,
+                             DumpAction::Parts& parts) {
   for (const SourceText& column : source.key) {
     if (find_output(column, "dump.key_not_output")) parts.key.push_back(column.text());
   }
+  if (source.key.empty() || parts.key.size() < source.key.size()) return;
+  std::vector<std::string> columns = parts.key;
+  std::sort(columns.begin(), columns.end());
+  if (std::find(table.unique_keys.begin(), table.unique_keys.end(), columns) !=
+      table.unique_keys.end()) {
+    return;
+  }
+  const std::string list = fmt::format("({})", fmt::join(parts.key, ", "));
+  report(source.key.front().position(0), "dump.key_not_unique",
+         fmt::format("table {0} has no unique index on {1}, by which a repeat is known; CREATE "
+                     "UNIQUE INDEX ON {0} {1}",
+                     table.name, list));
 }
 
 void RuleCompiler::compile_action(const RepublishSource& source) {

@@ -127,6 +127,27 @@ auto reading(BoundedConnection& database, Body body) {
   });
 }
 
+std::vector<std::vector<std::string>> unique_keys(pqxx::transaction_base& transaction,
+                                                  const std::string& table_oid) {
+  const auto rows = transaction.exec(fmt::format(
+      "SELECT i.indexrelid, a.attname FROM pg_catalog.pg_index i "
+      "CROSS JOIN LATERAL unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum) "
+      "LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
+      "AND k.attnum > 0 "
+      "WHERE i.indrelid = {} AND i.indisunique AND i.indisvalid AND i.indimmediate "
+      "AND i.indpred IS NULL ORDER BY i.indexrelid",
+      table_oid));
+  std::map<std::string, std::set<std::string>> indexes;
+  for (const auto& row : rows) indexes[row[0].c_str()].insert(row[1].c_str());
+  std::vector<std::vector<std::string>> out;
+  for (const auto& [oid, columns] : indexes) {
+    const bool of_expressions = columns.contains("");
+    if (!of_expressions) out.emplace_back(columns.begin(), columns.end());
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 }  // namespace
 
 PgCatalogue::PgCatalogue(const std::string& url, const Patience& patience)
@@ -138,7 +159,7 @@ std::optional<TableSchema> PgCatalogue::table(std::string_view name) const {
   return reading(impl_->database, [&](auto& transaction) -> std::optional<TableSchema> {
     const auto found = impl_->find(transaction, name);
     if (!found || !found->may_insert || found->rewrites_insert) return std::nullopt;
-    TableSchema out{found->schema, found->name, {}};
+    TableSchema out{found->schema, found->name, {}, {}};
     const auto rows = transaction.exec(fmt::format(
         "SELECT attname, atttypid, atttypmod, pg_catalog.format_type(atttypid, atttypmod), "
         "attnotnull, atthasdef OR attidentity <> '', attgenerated <> '' OR attidentity = 'a' "
@@ -159,6 +180,7 @@ std::optional<TableSchema> PgCatalogue::table(std::string_view name) const {
       if (!takes_values) column.type_name += ", generated";
       out.columns.push_back(std::move(column));
     }
+    out.unique_keys = unique_keys(transaction, found->oid);
     return out;
   });
 }
@@ -186,27 +208,6 @@ std::string PgCatalogue::why_not(std::string_view name) const {
       others += fmt::format("{}\"{}\"", others.empty() ? "; there are: " : ", ", row[0].c_str());
     }
     return fmt::format("there is no table \"{}\"{}", name, others);
-  });
-}
-
-bool PgCatalogue::has_unique_index(const TableSchema& table,
-                                   const std::vector<std::string>& columns) const {
-  const std::set<std::string> wanted(columns.begin(), columns.end());
-  return reading(impl_->database, [&](auto& transaction) {
-    const auto rows = transaction.exec(fmt::format(
-        "SELECT i.indexrelid, a.attname FROM pg_catalog.pg_index i "
-        "JOIN pg_catalog.pg_class c ON c.oid = i.indrelid "
-        "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-        "CROSS JOIN LATERAL unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k (attnum) "
-        "LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum "
-        "AND k.attnum > 0 "
-        "WHERE n.nspname = {} AND c.relname = {} AND i.indisunique AND i.indisvalid "
-        "AND i.indimmediate AND i.indpred IS NULL ORDER BY i.indexrelid",
-        transaction.quote(table.schema), transaction.quote(table.name)));
-    std::map<std::string, std::set<std::string>> indexes;
-    for (const auto& row : rows) indexes[row[0].c_str()].insert(row[1].c_str());
-    return std::any_of(indexes.begin(), indexes.end(),
-                       [&](const auto& index) { return index.second == wanted; });
   });
 }
 

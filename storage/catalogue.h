@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/table_schema.h"
 #include "storage/database_error.h"
@@ -26,11 +25,6 @@ class PgCatalogue {
   // Why table() is empty, as a sentence: `there is no table "x"; there are: "y", "z"` or
   // `role "hub" may not insert into "x"`.
   [[nodiscard]] std::string why_not(std::string_view name) const;
-
-  // True when the table has a unique index over exactly these columns, in any order, that a dump
-  // with this key needs (not partial, not over expressions, not deferrable).
-  [[nodiscard]] bool has_unique_index(const TableSchema& table,
-                                      const std::vector<std::string>& columns) const;
 
  private:
   struct Impl;

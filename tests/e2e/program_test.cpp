@@ -155,10 +155,19 @@ sql = 'SELECT clientid AS device FROM "devices/+/telemetry"'
 [[rule.action]]
 type = "dump"
 table = "telemetri"
+[[rule]]
+name = "c"
+sql = 'SELECT clientid AS device, topic FROM "devices/+/telemetry"'
+[[rule.action]]
+type = "dump"
+table = "telemetry"
+key = ["device"]
 )");
   const auto outcome = run({"check", "--rules", "rules.toml"});
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("rules.toml:3:"), HasSubstr("rules.toml:12:"),
+                                 HasSubstr("there is no table \"telemetri\"; there are: "),
+                                 HasSubstr("rules.toml:19:9: table telemetry has no unique index"),
                                  HasSubstr("problems\n")));
   const auto served = run({"serve", "--rules", "rules.toml", "--mqtt-port=0"});
   EXPECT_EQ(served.exit_code, 1);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "rules/rule_plan.h"
 
 namespace hub::rules::testing {
@@ -60,6 +62,7 @@ void FakeCatalogue::add(std::string_view definition) {
   const std::size_t open = definition.find('(');
   table.schema = "public";
   table.name = trim(definition.substr(0, open));
+  std::vector<std::string> key;
   std::string_view rest = definition.substr(open + 1, definition.rfind(')') - open - 1);
   while (!rest.empty()) {
     const std::string_view one = trim(rest.substr(0, rest.find(',')));
@@ -73,7 +76,12 @@ void FakeCatalogue::add(std::string_view definition) {
     column.type = type_of(column.type_name);
     column.not_null = words.find("not null") != std::string_view::npos;
     column.has_default = words.find("default") != std::string_view::npos;
+    if (words.find(" key") != std::string_view::npos) key.push_back(column.name);
     table.columns.push_back(std::move(column));
+  }
+  if (!key.empty()) {
+    std::sort(key.begin(), key.end());
+    table.unique_keys.push_back(std::move(key));
   }
   tables_[table.name] = table;
 }

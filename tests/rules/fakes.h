@@ -12,7 +12,8 @@
 
 namespace hub::rules::testing {
 
-// Tables from text: "climate (device text not null, ts timestamptz default, t float8)".
+// Tables from text: "climate (device text not null, ts timestamptz default, t float8)". The columns
+// with the word "key" are those of a unique index.
 class FakeCatalogue final : public Catalogue {
  public:
   void add(std::string_view definition);

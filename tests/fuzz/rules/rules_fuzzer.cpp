@@ -16,11 +16,12 @@ using namespace hub::rules;
 class Tables final : public Catalogue {
  public:
   [[nodiscard]] std::optional<TableSchema> table(std::string_view) const override {
-    TableSchema table{.schema = "public", .name = "t", .columns = {}};
+    TableSchema table{.schema = "public", .name = "t", .columns = {}, .unique_keys = {}};
     for (int type = 0; type <= static_cast<int>(ColumnType::other); ++type) {
       Column& column = table.columns.emplace_back();
       column.name = std::string(1, static_cast<char>('a' + type));
       column.type = static_cast<ColumnType>(type);
+      table.unique_keys.push_back({column.name});
     }
     return table;
   }
