@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <fmt/ranges.h>
+
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +13,7 @@
 #include "base/log.h"
 #include "hub/config_file.h"
 #include "hub/config_options.h"
+#include "hub/failure_names.h"
 #include "rules/diagnostic.h"
 
 namespace hub {
@@ -33,14 +37,31 @@ constexpr const char* kExamples =
     "  iothub ledger                               what became of every message, by rule\n"
     "  iothub deadletter replay --rule climate     store what failed, by the rules as they are\n"
     "  iothub manage --help                        hubs in private networks, for several owners\n"
-    "\n"
-    "Exit status: 0 all well, 1 a problem was found or the hub failed, 2 a mistake in the call.\n";
+    "\n";
 
 constexpr const char* kServeExamples =
     "Examples:\n"
     "  iothub serve --rules rules/climate.toml\n"
     "  iothub serve --bind 0.0.0.0 --allow-anonymous      in a network that is trusted\n"
     "  IOTHUB_DATABASE=postgresql://hub:secret@db/iot iothub serve --mqtt-port 0\n";
+
+constexpr const char* kExitStatus =
+    "Exit status: 0 all well, 1 a problem was found or the hub failed, 2 a mistake in the call.\n";
+
+constexpr const char* kListExamples =
+    "Examples:\n"
+    "  iothub deadletter list --rule climate --since '2 hours ago'\n"
+    "  iothub deadletter list --reason row_refused --json | jq .payload\n";
+
+constexpr const char* kReplayExamples =
+    "Examples:\n"
+    "  iothub deadletter replay --rules rules/\n"
+    "  iothub deadletter replay --rules rules/ --rule climate --limit 1\n";
+
+constexpr const char* kDropExamples =
+    "Examples:\n"
+    "  iothub deadletter drop 17 18\n"
+    "  iothub deadletter drop --reason payload_not_json --until '30 days ago'\n";
 
 // What the callbacks of one parse fill in.
 struct Parsed {
@@ -121,15 +142,38 @@ void add_ledger_command(CLI::App& app, Parsed& parsed) {
       "docs/ledger.md has the definitions.\n");
 }
 
+// Requires a whole number above 0.
+std::int64_t positive(const std::string& name, const std::string& text) {
+  std::int64_t value = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc{} && stop == end && value > 0) return value;
+  throw CLI::ValidationError(name + ' ' + text, "expected a whole number above 0");
+}
+
+std::string known_reason(const std::string& text) {
+  const auto& names = dead_letter_reasons();
+  if (std::find(names.begin(), names.end(), text) != names.end()) return text;
+  throw CLI::ValidationError("--reason " + text,
+                             fmt::format("expected {}", fmt::join(names, ", ")));
+}
+
 void add_dead_letter_filter(CLI::App& app, DeadLetterArguments& arguments) {
   add_text(app, "--rule", "NAME", "only of this rule", arguments.rule);
-  add_text(app, "--reason", "REASON", "only with this reason", arguments.reason);
+  app.add_option_function<std::string>(
+         "--reason",
+         [&arguments](const std::string& value) { arguments.reason = known_reason(value); },
+         "only with this reason")
+      ->type_name("REASON");
   add_text(app, "--client", "ID", "only of this client", arguments.client);
   add_text(app, "--since", "TIME", "received at or after, as '2026-01-31 12:00' or '2 hours ago'",
            arguments.since);
   add_text(app, "--until", "TIME", "received before", arguments.until);
-  app.add_option_function<std::uint64_t>(
-         "--limit", [&arguments](std::uint64_t value) { arguments.limit = value; },
+  app.add_option_function<std::string>(
+         "--limit",
+         [&arguments](const std::string& value) {
+           arguments.limit = static_cast<std::uint64_t>(positive("--limit", value));
+         },
          "so many at most, the oldest first")
       ->type_name("N");
 }
@@ -138,46 +182,63 @@ void add_dead_letter_command(CLI::App& app, Parsed& parsed) {
   auto* group = app.add_subcommand("deadletter", "messages that a rule could not store");
   group->require_subcommand(1);
   auto& arguments = parsed.dead_letters;
-  const auto add = [&](const char* name, Command command, const char* help) {
+  const auto add = [&](const char* name, Command command, const char* help,
+                       const std::string& examples) {
     auto* sub = group->add_subcommand(name, help);
+    sub->footer(examples + (examples.empty() ? "" : "\n") + kExitStatus);
     sub->callback([&parsed, command] { parsed.command = command; });
     sub->add_flag("--json", arguments.json, "as JSON, one object per line");
     return sub;
   };
   const auto add_ids = [&](CLI::App& sub) {
-    return sub.add_option("id", arguments.ids, "numbers of dead letters")->type_name("ID");
+    return sub
+        .add_option_function<std::vector<std::string>>(
+            "id",
+            [&arguments](const std::vector<std::string>& values) {
+              for (const auto& value : values) arguments.ids.push_back(positive("id", value));
+            },
+            "numbers of dead letters")
+        ->type_name("ID");
   };
 
-  auto* list = add("list", Command::deadletter_list, "one line for each");
+  auto* list = add("list", Command::deadletter_list, "one line for each", kListExamples);
   add_dead_letter_filter(*list, arguments);
   add_database_options(*list, parsed);
 
-  auto* show = add("show", Command::deadletter_show, "all that is known of some, with the payload");
+  auto* show =
+      add("show", Command::deadletter_show, "all that is known of some, with the payload", "");
   add_ids(*show)->required();
   add_database_options(*show, parsed);
 
-  auto* replay = add("replay", Command::deadletter_replay,
-                     "run them through the rules as they are now and store their rows");
+  auto* replay =
+      add("replay", Command::deadletter_replay,
+          "run them through the rules as they are now and store their rows", kReplayExamples);
   add_ids(*replay);
   add_dead_letter_filter(*replay, arguments);
   add_database_options(*replay, parsed);
   add_option(*replay, *find_config_option("rules"), parsed);
 
-  auto* drop = add("drop", Command::deadletter_drop, "delete them for ever");
+  auto* drop = add("drop", Command::deadletter_drop, "delete them for ever", kDropExamples);
   add_ids(*drop);
   add_dead_letter_filter(*drop, arguments);
   drop->add_flag("--all", arguments.all, "needed when neither numbers nor a filter are given");
   add_database_options(*drop, parsed);
+  drop->parse_complete_callback([&arguments] {
+    if (arguments.all || arguments.any()) return;
+    throw CLI::ValidationError("drop", "this would drop every dead letter: say --all, or which");
+  });
 
   group->footer(
       "Works while the hub runs. replay deletes a dead letter in the transaction that writes its\n"
       "rows, so each is stored once; one that fails again stays, with the new reason. Give it the\n"
-      "same --rules as the hub. docs/dead-letters.md explains the reasons.\n");
+      "same --rules as the hub. docs/dead-letters.md explains the reasons.\n" +
+      std::string("\n") + kExitStatus);
 }
 
 void add_metrics_command(CLI::App& app, Parsed& parsed) {
   auto* metrics = app.add_subcommand(
       "metrics", "print the counters of the hub that runs on --data-dir, as Prometheus reads them");
+  metrics->footer(kExitStatus);
   add_database_options(*metrics, parsed);
   metrics->callback([&parsed] { parsed.command = Command::metrics; });
 }
@@ -190,6 +251,7 @@ void add_database_command(CLI::App& app, Parsed& parsed) {
     Command command;
     const char* help;
   };
+  db->footer(kExitStatus);
   for (const auto& [name, command, help] :
        {Entry{"init", Command::db_init, "apply the migrations that the database lacks"},
         Entry{"status", Command::db_status, "show which migrations are applied"},
@@ -237,7 +299,7 @@ std::variant<CommandLine, int> parse_command_line(int count, const char* const* 
   CLI::App app(kAbout, "iothub");
   app.set_version_flag("--version", "iothub " IOTHUB_VERSION);
   app.require_subcommand(1);
-  app.footer(std::string(kPrecedence) + "\n" + kExamples);
+  app.footer(std::string(kPrecedence) + "\n" + kExamples + kExitStatus);
 
   auto* serve = app.add_subcommand("serve", "run the hub until SIGTERM or Ctrl-C");
   serve->callback([&] { parsed.command = Command::serve; });

@@ -45,6 +45,11 @@ struct DeadLetterArguments {
   std::optional<std::uint64_t> limit;
   bool all = false;
   bool json = false;
+
+  // Whether numbers or a filter are given.
+  [[nodiscard]] bool any() const noexcept {
+    return !ids.empty() || rule || reason || client || since || until || limit;
+  }
 };
 
 struct CommandLine {
@@ -58,6 +63,11 @@ struct CommandLine {
 inline constexpr int kSuccess = 0;
 inline constexpr int kFailure = 1;
 inline constexpr int kUsageError = 2;
+
+// A mistake in the call that only the command itself can find.
+struct UsageError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // What to do, or the exit status when that is all: after --help, --version or a mistake, which has
 // been written to `out` or `err`.

@@ -33,11 +33,7 @@ int status(const Config& config, std::ostream& out) {
 
 int url(const Config& config, std::ostream& out) {
   const auto known = database_url(config);
-  if (!known) {
-    throw std::runtime_error(
-        fmt::format("there is no database in {} yet: iothub serve or iothub db init makes it",
-                    std::filesystem::absolute(config.data_dir).lexically_normal().string()));
-  }
+  if (!known) throw std::runtime_error(no_database_yet(config));
   out << *known << '\n';
   return kSuccess;
 }

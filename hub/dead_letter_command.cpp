@@ -1,13 +1,16 @@
 #include "hub/dead_letter_command.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <map>
 #include <stdexcept>
 
 #include "base/log.h"
 #include "base/topic.h"
+#include "hub/failure_names.h"
 #include "hub/hub_database.h"
 #include "hub/replay.h"
 #include "hub/rule_loading.h"
@@ -101,18 +104,16 @@ int show(DeadLetterStore& store, const DeadLetterArguments& arguments, std::ostr
     }
     out << '\n';
   }
-  if (letters.size() == arguments.ids.size()) return kSuccess;
-  throw std::runtime_error(
-      fmt::format("{} of these dead letters are not there", arguments.ids.size() - letters.size()));
+  std::vector<std::int64_t> missing = arguments.ids;
+  std::erase_if(missing, [&](std::int64_t id) {
+    return std::any_of(letters.begin(), letters.end(),
+                       [id](const DeadLetter& letter) { return letter.id == id; });
+  });
+  if (missing.empty()) return kSuccess;
+  throw std::runtime_error(fmt::format("there is no dead letter {}", fmt::join(missing, ", ")));
 }
 
 int drop(DeadLetterStore& store, const DeadLetterArguments& arguments, std::ostream& out) {
-  const bool everything = arguments.ids.empty() && !arguments.rule && !arguments.reason &&
-                          !arguments.client && !arguments.since && !arguments.until &&
-                          !arguments.limit;
-  if (everything && !arguments.all) {
-    throw std::runtime_error("this would drop every dead letter: say --all, or which");
-  }
   const std::uint64_t dropped = store.drop(filter_of(arguments));
   if (arguments.json) {
     out << json::serialize(json::object{{"dropped", dropped}}) << '\n';
@@ -128,11 +129,16 @@ struct ReplayTotals {
   std::size_t nothing_to_store = 0;
   std::size_t failed = 0;
   std::size_t not_published = 0;
+  std::map<std::string, std::size_t> left;  // by why they could not even be tried
 };
 
 void replay_one(DeadLetterStore& store, Replay& rules, const DeadLetter& letter,
                 ReplayTotals& totals) {
   Replay::Result result = rules.run(letter);
+  if (!result.missing.empty()) {
+    ++totals.left[result.missing];
+    return;
+  }
   if (result.ending != nullptr) {
     const auto fault = store.settle(letter, result.rows, result.ending);
     if (!fault) {
@@ -143,8 +149,7 @@ void replay_one(DeadLetterStore& store, Replay& rules, const DeadLetter& letter,
       return;
     }
     const bool of_table = storage::reaction_to(fault->sqlstate) == storage::Reaction::target_fault;
-    store.keep(letter, of_table ? "table_unusable" : "row_refused", fault->message,
-               fault->sqlstate);
+    store.keep(letter, of_table ? kTableUnusable : kRowRefused, fault->message, fault->sqlstate);
   } else {
     store.keep(letter, result.reason, result.detail, "");
   }
@@ -170,30 +175,45 @@ int replay(DeadLetterStore& store, const std::string& url, const DeadLetterArgum
     after = piece.back().id;
     left -= piece.size();
   }
+  std::size_t left_as_they_are = 0;
+  for (const auto& [why, count] : totals.left) left_as_they_are += count;
   if (arguments.json) {
     out << json::serialize(json::object{{"stored", totals.stored},
                                         {"filtered", totals.filtered},
                                         {"nothing_to_store", totals.nothing_to_store},
                                         {"failed", totals.failed},
+                                        {"left", left_as_they_are},
                                         {"not_published", totals.not_published}})
         << '\n';
   } else {
     out << fmt::format("{} stored, {} filtered, {} with nothing to store, {} failed again\n",
                        totals.stored, totals.filtered, totals.nothing_to_store, totals.failed);
+    for (const auto& [why, count] : totals.left) {
+      out << fmt::format("{} left as they were: {}; see that --rules are the hub's\n", count, why);
+    }
     if (totals.not_published > 0) {
       out << fmt::format("{} republish actions were left out: a replay only stores\n",
                          totals.not_published);
     }
   }
-  return totals.failed == 0 ? kSuccess : kFailure;
+  return totals.failed + left_as_they_are == 0 ? kSuccess : kFailure;
+}
+
+void expect_time(DeadLetterStore& store, std::string_view flag,
+                 const std::optional<std::string>& text) {
+  if (!text || store.is_time(*text)) return;
+  throw UsageError(fmt::format("{} {}: expected a time as '2026-01-31 12:00' or '2 hours ago'",
+                               flag, log::escape_control_characters(*text)));
 }
 
 }  // namespace
 
 int run_dead_letter_command(Command command, const DeadLetterArguments& arguments,
                             const Config& config, std::ostream& out) {
-  const HubDatabase database = HubDatabase::for_tools(config);
+  const HubDatabase database = HubDatabase::for_readers(config);
   DeadLetterStore store(database.url());
+  expect_time(store, "--since", arguments.since);
+  expect_time(store, "--until", arguments.until);
   switch (command) {
     case Command::deadletter_list:
       return list(store, arguments, out);

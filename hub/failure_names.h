@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <string_view>
 
 #include "rules/action_sink.h"
@@ -19,6 +20,22 @@ namespace hub {
       return "template_failed";
   }
   return "unknown";
+}
+
+// A replay's way to say that the database refused a row, or the whole table: as the batch writer's.
+inline constexpr std::string_view kRowRefused = "row_refused";
+inline constexpr std::string_view kTableUnusable = "table_unusable";
+
+// All that a dead letter can have: docs/dead-letters.md.
+[[nodiscard]] inline const std::array<std::string_view, 6>& dead_letter_reasons() {
+  static constexpr std::array<std::string_view, 6> kNames{
+      name_of(rules::RuleFailure::payload_not_json),
+      name_of(rules::RuleFailure::evaluation_failed),
+      name_of(rules::RuleFailure::value_unfit),
+      name_of(rules::RuleFailure::template_failed),
+      kRowRefused,
+      kTableUnusable};
+  return kNames;
 }
 
 }  // namespace hub

@@ -1,5 +1,10 @@
 #include "hub/hub_database.h"
 
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <stdexcept>
+
 #include "base/log.h"
 #include "storage/migration.h"
 
@@ -37,6 +42,11 @@ HubDatabase HubDatabase::for_tools(const Config& config) {
   return out;
 }
 
+HubDatabase HubDatabase::for_readers(const Config& config) {
+  if (!database_url(config)) throw std::runtime_error(no_database_yet(config));
+  return for_tools(config);
+}
+
 void HubDatabase::start_embedded() {
   embedded_ = std::make_unique<storage::EmbeddedDatabase>(*directory_);
   embedded_->start();
@@ -49,6 +59,11 @@ void HubDatabase::bring_schema_up_to_date() const {
 
 void HubDatabase::stop() noexcept {
   if (embedded_) embedded_->stop();
+}
+
+std::string no_database_yet(const Config& config) {
+  return fmt::format("there is no database in {} yet: iothub serve or iothub db init makes it",
+                     std::filesystem::absolute(config.data_dir).lexically_normal().string());
 }
 
 std::optional<std::string> database_url(const Config& config) {

@@ -25,6 +25,9 @@ class HubDatabase {
   // command's time. Leaves the schema as it is.
   [[nodiscard]] static HubDatabase for_tools(const Config& config);
 
+  // For a command that shows what a hub has written: as for_tools, and never makes a database.
+  [[nodiscard]] static HubDatabase for_readers(const Config& config);
+
   [[nodiscard]] const std::string& url() const noexcept { return url_; }
   [[nodiscard]] bool is_embedded() const noexcept { return is_embedded_; }
 
@@ -51,5 +54,7 @@ class HubDatabase {
 // The URL of a Config's database without starting anything; nothing when the embedded one has
 // never been started.
 [[nodiscard]] std::optional<std::string> database_url(const Config& config);
+// What to say then.
+[[nodiscard]] std::string no_database_yet(const Config& config);
 
 }  // namespace hub

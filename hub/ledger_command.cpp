@@ -219,7 +219,7 @@ int show_gaps(const storage::LedgerFilter& filter, const std::string& url, bool 
 }  // namespace
 
 int run_ledger_command(const LedgerArguments& arguments, const Config& config, std::ostream& out) {
-  const HubDatabase database = HubDatabase::for_tools(config);
+  const HubDatabase database = HubDatabase::for_readers(config);
   const storage::LedgerFilter filter{arguments.rule, arguments.device};
   if (arguments.gaps) return show_gaps(filter, database.url(), arguments.json, out);
   if (arguments.devices || arguments.device) {

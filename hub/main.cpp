@@ -57,6 +57,9 @@ int main(int count, char** arguments) {
     const auto parsed = hub::parse_command_line(count, arguments, std::cout, std::cerr);
     if (const auto* status = std::get_if<int>(&parsed)) return *status;
     return run(std::get<hub::CommandLine>(parsed));
+  } catch (const hub::UsageError& error) {
+    std::cerr << error.what() << '\n';
+    return hub::kUsageError;
   } catch (const std::exception& error) {
     std::cerr << "iothub: " << error.what() << '\n';
     return hub::kFailure;

@@ -256,7 +256,6 @@ int run_manage(int count, const char* const* arguments) {
   Options options;
   CLI::App app(kAbout, "iothub manage");
   app.require_subcommand(1);
-  app.footer(kExamples);
   add_serve(app, options);
   add_accounts(app, options);
   add_money(app, options);
@@ -264,6 +263,7 @@ int run_manage(int count, const char* const* arguments) {
   add_rds(app, options);
   add_hubs(app, options);
   add_plans(app, options);
+  app.footer(kExamples);  // of itself alone: those that are there already do not inherit it
   try {
     app.parse(count, arguments);
   } catch (const CLI::ParseError& error) {

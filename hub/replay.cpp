@@ -24,7 +24,7 @@ Replay::Result Replay::run(const storage::DeadLetter& letter) {
     if (rules_->plan(i).name() == letter.rule) plan = &rules_->plan(i);
   }
   if (plan == nullptr) {
-    fail("rule_missing", fmt::format("there is no rule \"{}\" now", letter.rule));
+    result_.missing = fmt::format("there is no rule \"{}\"", letter.rule);
     return std::move(result_);
   }
   const std::vector<std::string> names = action_names(*plan);
@@ -32,7 +32,7 @@ Replay::Result Replay::run(const storage::DeadLetter& letter) {
   const std::string_view action = letter.action;
   const std::string_view named = action.starts_with(kAfter) ? action.substr(kAfter.size()) : action;
   if (!named.empty() && std::find(names.begin(), names.end(), named) == names.end()) {
-    fail("action_missing", fmt::format("the rule has no action \"{}\" now", named));
+    result_.missing = fmt::format("the rule \"{}\" has no action \"{}\"", letter.rule, named);
     return std::move(result_);
   }
   std::string padded;

@@ -22,6 +22,8 @@ class Replay final : private rules::ActionSink {
 
   struct Result {
     std::vector<storage::DeadLetterStore::Row> rows;
+    // Why it could not be tried: its rule, or the action of it, is not there.
+    std::string missing;
     // How the message ends when the rows are stored; without it, why it failed again.
     std::int64_t storage::LedgerCounts::* ending = nullptr;
     std::string reason;

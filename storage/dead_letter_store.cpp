@@ -232,6 +232,14 @@ DeadLetterStore::DeadLetterStore(const std::string& url) : impl_(std::make_uniqu
 
 DeadLetterStore::~DeadLetterStore() = default;
 
+bool DeadLetterStore::is_time(const std::string& text) {
+  const PgResult result(PQexec(impl_->connection.get(), ("SELECT " + instant_sql(text)).c_str()));
+  if (PQresultStatus(result.get()) == PGRES_TUPLES_OK) return true;
+  const char* const sqlstate = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+  if (sqlstate == nullptr || !std::string_view(sqlstate).starts_with("22")) impl_->fail();
+  return false;
+}
+
 std::vector<DeadLetter> DeadLetterStore::list(const DeadLetterFilter& filter) {
   return impl_->read(fmt::format("SELECT {} FROM iothub.dead_letter WHERE {} ORDER BY id{}",
                                  kColumns, where(filter), limit(filter)));

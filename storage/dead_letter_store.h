@@ -50,11 +50,14 @@ struct DeadLetterFilter {
 
 // The dead letters of a database, to be read, dropped and replayed beside the hub's writers.
 // Blocking; one connection. Each call throws std::runtime_error when the database fails or does not
-// understand a time.
+// understand a time, which is_time() tells before.
 class DeadLetterStore {
  public:
   explicit DeadLetterStore(const std::string& url);
   ~DeadLetterStore();
+
+  // Whether PostgreSQL reads that as DeadLetterFilter::since.
+  [[nodiscard]] bool is_time(const std::string& text);
 
   [[nodiscard]] std::vector<DeadLetter> list(const DeadLetterFilter& filter);
   // Returns how many are gone.

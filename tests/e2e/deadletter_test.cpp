@@ -61,8 +61,17 @@ TEST_F(DeadLetters, AreListedAndShown) {
   EXPECT_EQ(h.output({"deadletter", "list", "--until", "1 hour ago", "--json"}), "");
   EXPECT_THAT(h.output({"deadletter", "show", "3"}),
               AllOf(HasSubstr("payload_base64 /w=="), HasSubstr("client_id      d3")));
-  EXPECT_EQ(h.run({"deadletter", "show", "4"}).exit_code, 1);
-  EXPECT_EQ(h.run({"deadletter", "list", "--since", "no time"}).exit_code, 1);
+  const Outcome unknown = h.run({"deadletter", "show", "3", "4", "5"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_THAT(unknown.out, HasSubstr("client_id      d3"));
+  EXPECT_EQ(unknown.err, "iothub: there is no dead letter 4, 5\n");
+  for (const char* flag : {"--since", "--until"}) {
+    const Outcome outcome = h.run({"deadletter", "list", flag, "no time"});
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_EQ(
+        outcome.err,
+        std::string(flag) + " no time: expected a time as '2026-01-31 12:00' or '2 hours ago'\n");
+  }
 }
 
 TEST_F(DeadLetters, AreStoredOnceByTheRulesAsTheyAreNow) {
@@ -94,13 +103,18 @@ TEST_F(DeadLetters, KeepTheNewReasonWhenTheDatabaseRefusesThem) {
   EXPECT_EQ(ledger(), "2|1|1|1");
 }
 
-TEST_F(DeadLetters, OfARuleThatIsGoneStay) {
+// As when --rules are forgotten: the reason is not lost for it.
+TEST_F(DeadLetters, OfARuleThatIsNotThereStayAsTheyWere) {
   publish("{");
+  publish("[");
+  const std::string before = h.query("SELECT d.* FROM iothub.dead_letter d ORDER BY id");
   h.change_rules("");
   const Outcome outcome = replay();
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_EQ(h.query("SELECT reason, detail FROM iothub.dead_letter"),
-            "rule_missing|there is no rule \"climate\" now");
+  EXPECT_EQ(outcome.out,
+            "0 stored, 0 filtered, 0 with nothing to store, 0 failed again\n"
+            "2 left as they were: there is no rule \"climate\"; see that --rules are the hub's\n");
+  EXPECT_EQ(h.query("SELECT d.* FROM iothub.dead_letter d ORDER BY id"), before);
 }
 
 TEST_F(DeadLetters, AreReplayedByTwoAtATimeOnceEach) {
@@ -124,11 +138,23 @@ TEST_F(DeadLetters, AreDroppedOnlyWhenSaidWhich) {
   publish("{");
   publish("[", "d2");
   publish("}", "d3");
-  EXPECT_EQ(h.run({"deadletter", "drop"}).exit_code, 1);
+  EXPECT_EQ(h.run({"deadletter", "drop"}).exit_code, 2);
   EXPECT_EQ(h.output({"deadletter", "drop", "1"}), "1 dropped\n");
   EXPECT_EQ(h.output({"deadletter", "drop", "--client", "d3"}), "1 dropped\n");
   EXPECT_EQ(h.query("SELECT client_id FROM iothub.dead_letter"), "d2");
   EXPECT_EQ(h.output({"deadletter", "drop", "--all"}), "1 dropped\n");
+}
+
+TEST(DeadLettersOfAnAction, StayAsTheyWereWhenItIsNotThere) {
+  HubOnDatabase h(kTables, rules("payload.t", "limited"));
+  RawMqttClient device(h.process().port());
+  device.connect("d1");
+  h.publish(device, "t/1", R"({"t": 500})");
+  h.change_rules(rules("payload.t", "climate"));
+  EXPECT_THAT(
+      h.run({"deadletter", "replay", "--rules", h.rules_file()}).out,
+      HasSubstr("1 left as they were: the rule \"climate\" has no action \"dump limited\""));
+  EXPECT_EQ(h.query("SELECT reason FROM iothub.dead_letter"), "row_refused");
 }
 
 // A rule with several actions: what was done is not done again.

@@ -76,6 +76,13 @@ TEST_F(Program, HasNoDatabaseToShowBeforeTheFirstStart) {
   EXPECT_EQ(outcome.exit_code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("iothub serve"));
   EXPECT_EQ(outcome.out, "");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"ledger"}, {"deadletter", "list"}, {"deadletter", "replay"}}) {
+    const auto reader = run(command);
+    EXPECT_EQ(reader.exit_code, 1);
+    EXPECT_EQ(reader.err, outcome.err);
+  }
+  EXPECT_FALSE(std::filesystem::exists(directory_.path() / "data"));
 }
 
 TEST_F(Program, TheDatabaseCommandsNeedNoRunningHub) {

@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::Pair;
 
 struct Call {
@@ -53,7 +54,7 @@ TEST(CommandLine, NamesEachCommand) {
   EXPECT_EQ(call({"deadletter", "list"}).line().command, Command::deadletter_list);
   EXPECT_EQ(call({"deadletter", "show", "1"}).line().command, Command::deadletter_show);
   EXPECT_EQ(call({"deadletter", "replay"}).line().command, Command::deadletter_replay);
-  EXPECT_EQ(call({"deadletter", "drop"}).line().command, Command::deadletter_drop);
+  EXPECT_EQ(call({"deadletter", "drop", "--all"}).line().command, Command::deadletter_drop);
   EXPECT_EQ(call({"metrics"}).line().command, Command::metrics);
 }
 
@@ -82,7 +83,17 @@ TEST(CommandLine, GivesWhichDeadLettersAreMeant) {
   EXPECT_EQ(arguments.limit, 5u);
   EXPECT_THAT(made.line().sources.flags, ElementsAre(Pair("rules", "rules.toml")));
   EXPECT_EQ(call({"deadletter", "show"}).status(), 2);
-  EXPECT_EQ(call({"deadletter", "show", "x"}).status(), 2);
+  EXPECT_THAT(call({"deadletter", "show", "x"}).err,
+              HasSubstr("id x: expected a whole number above 0"));
+  EXPECT_THAT(call({"deadletter", "list", "--limit", "-1"}).err,
+              HasSubstr("--limit -1: expected a whole number above 0"));
+  EXPECT_THAT(call({"deadletter", "list", "--reason", "typo"}).err,
+              HasSubstr("--reason typo: expected payload_not_json, evaluation_failed, "));
+  const auto drop = call({"deadletter", "drop"});
+  EXPECT_EQ(drop.status(), 2);
+  EXPECT_THAT(drop.err, HasSubstr("say --all, or which"));
+  EXPECT_EQ(call({"deadletter", "drop", "--json", "--until", "now"}).line().dead_letters.until,
+            "now");
   EXPECT_EQ(call({"deadletter"}).status(), 2);
 }
 
@@ -115,6 +126,14 @@ TEST(CommandLine, HelpTeachesByExamples) {
   EXPECT_THAT(help.out, HasSubstr("psql \"$(iothub db url)\""));
   EXPECT_THAT(help.out, HasSubstr("IOTHUB_MQTT_PORT"));
   EXPECT_EQ(help.err, "");
+  const auto replay = call({"deadletter", "replay", "--help"});
+  EXPECT_THAT(replay.out, HasSubstr("iothub deadletter replay --rules rules/"));
+  for (const auto& arguments : std::vector<std::vector<const char*>>{
+           {"deadletter", "list", "--help"}, {"metrics", "--help"}, {"db", "url", "--help"}}) {
+    const auto other = call(arguments);
+    EXPECT_THAT(other.out, HasSubstr("Exit status: "));
+    EXPECT_THAT(other.out, Not(HasSubstr("iothub serve --config")));
+  }
 }
 
 TEST(CommandLine, SaysItsVersion) {
