@@ -11,7 +11,8 @@ std::string key_of(const storage::RowTarget& target) { return target.rule + '\n'
 
 }  // namespace
 
-OutageLog::OutageLog(Write write) : write_(std::move(write)) {
+OutageLog::OutageLog(Write write, std::string waits)
+    : write_(std::move(write)), waits_(std::move(waits)) {
   if (!write_) write_ = [](log::Level level, const std::string& line) { log::write(level, line); };
 }
 
@@ -30,12 +31,11 @@ void OutageLog::unavailable(std::uint32_t shard, const storage::DatabaseFault& f
       fault.sqlstate.empty() ? std::string{} : fmt::format(" (SQLSTATE {})", fault.sqlstate);
   if (trouble == storage::Trouble::batch_refused) {
     write_(log::Level::warning,
-           fmt::format("a batch is sent again, its acknowledgements wait: {}{}", fault.message,
-                       state));
+           fmt::format("a batch is sent again, {}: {}{}", waits_, fault.message, state));
     return;
   }
-  write_(log::Level::error, fmt::format("the database is away, acknowledgements wait: {}; {}: {}{}",
-                                        text.what, text.remedy, fault.message, state));
+  write_(log::Level::error, fmt::format("the database is away, {}: {}; {}: {}{}", waits_, text.what,
+                                        text.remedy, fault.message, state));
 }
 
 void OutageLog::available(std::uint32_t shard, Clock::time_point now) {

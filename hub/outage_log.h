@@ -28,8 +28,8 @@ class OutageLog {
   using Clock = std::chrono::steady_clock;
   using Write = std::function<void(log::Level level, const std::string& line)>;
 
-  // write: to the log when empty.
-  explicit OutageLog(Write write = {});
+  // write: to the log when empty. waits: what waits for the database, as a clause.
+  explicit OutageLog(Write write = {}, std::string waits = "acknowledgements wait");
 
   void unavailable(std::uint32_t shard, const storage::DatabaseFault& fault,
                    Clock::time_point now = Clock::now());
@@ -47,6 +47,7 @@ class OutageLog {
 
  private:
   Write write_;
+  const std::string waits_;
   std::mutex mutex_;
   std::set<std::uint32_t> shards_;  // that find it away
   Clock::time_point since_{};

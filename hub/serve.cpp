@@ -121,11 +121,10 @@ storage::PgWriterOptions writer_options_of(const Config& config, std::uint32_t s
 
 // The spool, with nothing left in it; null when the hub is to hold what the database does not take.
 std::unique_ptr<storage::Spool> empty_spool(const Config& config, const std::string& database_url,
-                                            const storage::PgWriterOptions& options,
-                                            OutageLog& outages) {
+                                            const storage::PgWriterOptions& options) {
   auto spool = open_spool(config);
   if (!spool) return nullptr;
-  drain_spool(*spool, database_url, options, outages);
+  drain_spool(*spool, database_url, options);
   if (config.storage.outage == Config::Outage::spool) return spool;
   spool.reset();
   std::filesystem::remove_all(spool_directory(config));
@@ -147,9 +146,8 @@ int run(const Config& config) {
   DatabaseWait wait{database.shown_url(), {.answer = config.storage.answer_timeout}};
   wait.until_done(
       [&](const storage::Patience& patience) { require_schema(database.url(), patience); });
-  OutageLog outages;
   storage::PgWriterOptions writer_options = writer_options_of(config, shards);
-  const auto spool = empty_spool(config, database.url(), writer_options, outages);
+  const auto spool = empty_spool(config, database.url(), writer_options);
   writer_options.spool = spool.get();
 
   Loaded loaded;
@@ -162,6 +160,7 @@ int run(const Config& config) {
 
   const auto allowance = daily_allowance(config, loaded.usage);
   storage::Connector connector{database.url()};
+  OutageLog outages;
   HubStatus status{writer_options.hub_id, spool.get()};
   broker::Broker broker{
       broker_options(config, shards), shards,

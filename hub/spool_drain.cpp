@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "hub/outage_log.h"
 #include "hub/service_manager.h"
 #include "storage/connector.h"
 #include "storage/spool_record.h"
@@ -149,7 +150,7 @@ std::unique_ptr<storage::Spool> open_spool(const Config& config) {
 }
 
 void drain_spool(storage::Spool& spool, const std::string& database_url,
-                 const storage::PgWriterOptions& options, OutageLog& outages) {
+                 const storage::PgWriterOptions& options) {
   if (spool.lanes().empty()) return;
   log::info(
       "an earlier run has left {} batches in the spool; they go into the database before "
@@ -162,6 +163,7 @@ void drain_spool(storage::Spool& spool, const std::string& database_url,
     for (const auto& owner : owners) refuse_other_versions(spool, owner);
   }
   storage::Connector connector{database_url};
+  OutageLog outages{{}, "the spool waits"};  // no device is served yet
   for (const auto& [hub_id, owners] : runs) {
     drain_run(owners, spool, connector, options, outages);
   }

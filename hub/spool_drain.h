@@ -5,7 +5,6 @@
 #include <string>
 
 #include "hub/config.h"
-#include "hub/outage_log.h"
 #include "storage/pg_batch_writer.h"
 #include "storage/spool.h"
 
@@ -25,6 +24,6 @@ namespace hub {
 // Before anything else reads what a spool can change: session states, and iothub.writer, whose rows
 // tell which records are in already.
 void drain_spool(storage::Spool& spool, const std::string& database_url,
-                 const storage::PgWriterOptions& options, OutageLog& outages);
+                 const storage::PgWriterOptions& options);
 
 }  // namespace hub

@@ -31,6 +31,13 @@ TEST_F(OutageLogTest, TellsOnceHoweverManyShardsAndAttemptsThereAre) {
             "PostgreSQL runs and that the way to it is open: attempt 0");
 }
 
+TEST_F(OutageLogTest, SaysWhatWaits) {
+  OutageLog draining{[this](log::Level, const std::string& line) { lines.push_back(line); },
+                     "the spool waits"};
+  draining.unavailable(0, full, start);
+  EXPECT_EQ(lines.at(0).substr(0, 54), "the database is away, the spool waits: its disk is ful");
+}
+
 TEST_F(OutageLogTest, TellsThatItIsBackWhenTheLastShardHasIt) {
   log.unavailable(0, refused, start);
   log.unavailable(1, refused, start + 1s);
@@ -73,7 +80,7 @@ TEST_F(OutageLogTest, SaysThatABatchWasRolledBackWithoutAlarm) {
   log.unavailable(0, {"40P01", "deadlock detected"}, start);
   log.available(0, start + 1s);
   EXPECT_EQ(lines, (std::vector<std::string>{
-                       "a batch is sent again, its acknowledgements wait: deadlock detected "
+                       "a batch is sent again, acknowledgements wait: deadlock detected "
                        "(SQLSTATE 40P01)",
                        "the batch is in"}));
 }
