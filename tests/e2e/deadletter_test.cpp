@@ -36,6 +36,16 @@ class DeadLetters : public ::testing::Test {
     device.connect(client);
     h.publish(device, "t/1", payload);
   }
+  // Dead letters: their numbers are texts.
+  void publish_texts(int count) {
+    RawMqttClient device(h.process().port());
+    device.connect("d1");
+    for (int i = 0; i < count; ++i) {
+      device.publish("t/1", fmt::format(R"({{"t": "{}"}})", i), Qos::at_least_once,
+                     static_cast<std::uint16_t>(i + 1));
+    }
+    for (int i = 0; i < count; ++i) static_cast<void>(device.expect(mqtt::PacketType::puback));
+  }
   Outcome replay(std::vector<std::string> more = {}) {
     more.insert(more.begin(), {"deadletter", "replay", "--rules", h.rules_file()});
     return h.run(more);
@@ -118,13 +128,7 @@ TEST_F(DeadLetters, OfARuleThatIsNotThereStayAsTheyWere) {
 }
 
 TEST_F(DeadLetters, AreReplayedByTwoAtATimeOnceEach) {
-  RawMqttClient device(h.process().port());
-  device.connect("d1");
-  for (int i = 0; i < 900; ++i) {
-    device.publish("t/1", fmt::format(R"({{"t": "{}"}})", i), Qos::at_least_once,
-                   static_cast<std::uint16_t>(i + 1));
-  }
-  for (int i = 0; i < 900; ++i) static_cast<void>(device.expect(mqtt::PacketType::puback));
+  publish_texts(900);
   h.change_rules(rules("float(payload.t)"));
   std::thread other([&] { EXPECT_EQ(replay().exit_code, 0); });
   EXPECT_EQ(replay().exit_code, 0);
@@ -132,6 +136,54 @@ TEST_F(DeadLetters, AreReplayedByTwoAtATimeOnceEach) {
   EXPECT_EQ(h.query("SELECT count(*), count(DISTINCT t) FROM climate"), "900|900");
   EXPECT_EQ(h.query("SELECT count(*) FROM iothub.dead_letter"), "0");
   EXPECT_EQ(ledger(), "900|900|0|900");
+}
+
+TEST_F(DeadLetters, AreStoredOnceByAReplayThatIsKilledAndRunAgain) {
+  publish_texts(900);
+  h.change_rules(rules("float(payload.t)"));
+  // It stops at the 701st, in its second piece.
+  h.query(
+      "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN IF NEW.t = 700 THEN "
+      "PERFORM pg_advisory_xact_lock(1); END IF; RETURN NEW; END$$; CREATE TRIGGER wait BEFORE "
+      "INSERT ON climate FOR EACH ROW EXECUTE FUNCTION wait(); SELECT pg_advisory_lock(1)");
+  RunningProgram killed({built_program("iothub"), "deadletter", "replay", "--rules", h.rules_file(),
+                         "--database", h.database().url(), "--data-dir",
+                         h.process().data_directory()});
+  ASSERT_TRUE(eventually([&] {
+    return h.query("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") ==
+           "1";
+  }));
+  const std::string backend =
+      h.query("SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+  killed.end(SIGKILL);
+  h.query("SELECT pg_advisory_unlock(1)");
+  ASSERT_TRUE(eventually([&] {
+    return h.query("SELECT count(*) FROM pg_stat_activity WHERE pid = " + backend) == "0";
+  }));
+  EXPECT_EQ(h.query("SELECT count(*) FROM climate"), "500");
+  EXPECT_EQ(h.query("SELECT count(*) FROM iothub.dead_letter"), "400");
+  EXPECT_EQ(ledger(), "900|500|400|500");
+  EXPECT_EQ(replay().exit_code, 0);
+  EXPECT_EQ(h.query("SELECT count(*), count(DISTINCT t) FROM climate"), "900|900");
+  EXPECT_EQ(h.query("SELECT count(*) FROM iothub.dead_letter"), "0");
+  EXPECT_EQ(ledger(), "900|900|0|900");
+}
+
+TEST_F(DeadLetters, AreReplayedAndDroppedByTimeAndReason) {
+  publish(R"({"t": "1"})");
+  publish("{");
+  publish(R"({"t": "2"})", "d2");
+  h.query(
+      "UPDATE iothub.dead_letter SET received_at = received_at - interval '3 hours' WHERE "
+      "client_id "
+      "= 'd2'");
+  h.change_rules(rules("float(payload.t)"));
+  EXPECT_EQ(replay({"--reason", "evaluation_failed", "--since", "1 hour ago"}).out,
+            "1 stored, 0 filtered, 0 with nothing to store, 0 failed again\n");
+  EXPECT_EQ(h.query("SELECT device, t FROM climate"), "d1|1");
+  EXPECT_EQ(h.output({"deadletter", "drop", "--rule", "other"}), "0 dropped\n");
+  EXPECT_EQ(h.output({"deadletter", "drop", "--until", "2 hours ago"}), "1 dropped\n");
+  EXPECT_EQ(h.query("SELECT reason FROM iothub.dead_letter"), "payload_not_json");
 }
 
 TEST_F(DeadLetters, AreDroppedOnlyWhenSaidWhich) {

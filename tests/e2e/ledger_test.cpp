@@ -100,6 +100,23 @@ TEST_F(Ledger, FailsAndNamesTheRuleWhenASumIsOff) {
   EXPECT_EQ(h.run({"ledger", "--rule", "none"}).exit_code, 1);
 }
 
+TEST_F(Ledger, FailsAndNamesTheDeviceWhenItsSumIsOff) {
+  for (const char* id : {"d1", "d2"}) {
+    RawMqttClient device(h.process().port());
+    device.connect(id);
+    h.publish(device, "t/1", R"({"seq": 1, "t": 20})");
+  }
+  EXPECT_EQ(h.process().stop(), 0);
+  EXPECT_EQ(h.run({"ledger", "--devices"}).exit_code, 0);
+  h.query(
+      "UPDATE iothub.device_ledger SET committed = committed - 1 WHERE rule = 'climate' AND device "
+      "= 'd2'");
+  EXPECT_THAT(h.output({"ledger", "--devices"}, 1),
+              HasSubstr("rule \"climate\", device \"d2\" does not balance: 1 received, 0 accounted "
+                        "for"));
+  EXPECT_EQ(h.run({"ledger", "--device", "d1"}).exit_code, 0);
+}
+
 TEST_F(Ledger, ShowsWhatIsPending) {
   h.query("BEGIN; LOCK TABLE climate IN ACCESS EXCLUSIVE MODE");
   RawMqttClient device(h.process().port());
