@@ -92,7 +92,8 @@ struct SessionStates {
 // A message of which the database refused a row, once for each rule.
 struct RefusedMessage {
   const RowTarget* target;
-  std::uint32_t message;  // in KeptMessages
+  std::uint32_t message;        // in KeptMessages
+  bool device_settled = false;  // its device is booked with this batch, and as what it is
 };
 
 // What one transaction writes, and the acknowledgements that wait for it. Reused: clear() keeps the

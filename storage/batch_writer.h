@@ -74,7 +74,8 @@ class CommitListener {
 
   // The account of a committed batch, once for each rule that add_to_ledger() named: what was
   // booked. on_refused() follows for each message of the batch that was given as committed and was
-  // booked as a dead letter; `message` is borrowed for the call.
+  // booked as a dead letter, unless add_to_device_ledger() named its rule and device, where it was
+  // booked so as well; `message` is borrowed for the call.
   virtual void on_booked(std::string_view /*rule*/, const LedgerCounts& /*counts*/) {}
   virtual void on_refused(const RowTarget& /*target*/, const MessageView& /*message*/) {}
 

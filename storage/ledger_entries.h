@@ -26,6 +26,7 @@ struct LedgerEntries {
     std::string rule;
     std::string device;
     LedgerCounts counts;
+    LedgerCounts booked{};  // as of a Rule
   };
   struct Sequence {
     std::string rule;

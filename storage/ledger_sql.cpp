@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <tuple>
 
 #include "storage/array_parameter.h"
@@ -30,6 +31,30 @@ std::string columns(Form form) {
   std::string out;
   LedgerCounts{}.for_each([&](std::string_view name, std::int64_t) { out += form(name); });
   return out;
+}
+
+template <class Entry>
+void move_to_dead_letters(Entry& entry) {
+  --entry.booked.committed;
+  ++entry.booked.dead_lettered;
+}
+
+void settle_devices(Batch& batch) {
+  std::vector<LedgerEntries::Device>& devices = batch.ledger.devices;
+  for (auto& entry : devices) entry.booked = entry.counts;
+  if (devices.empty() || batch.refused_messages.empty()) return;
+  sort_by_key(devices);
+  for (auto& refused : batch.refused_messages) {
+    const auto key = std::tuple<std::string_view, std::string_view>(
+        refused.target->rule, batch.messages.view(refused.message).client_id);
+    const auto found =
+        std::lower_bound(devices.begin(), devices.end(), key, [](const auto& entry, const auto& k) {
+          return std::tuple<std::string_view, std::string_view>(entry.rule, entry.device) < k;
+        });
+    refused.device_settled = found != devices.end() && found->rule == std::get<0>(key) &&
+                             found->device == std::get<1>(key);
+    if (refused.device_settled) move_to_dead_letters(*found);
+  }
 }
 
 std::string make_device_sql() {
@@ -83,11 +108,9 @@ void settle_ledger(Batch& batch) {
     }
   }
   for (const auto& refused : batch.refused_messages) {
-    if (auto* entry = find_rule(batch.ledger, refused.target->rule)) {
-      --entry->booked.committed;
-      ++entry->booked.dead_lettered;
-    }
+    if (auto* entry = find_rule(batch.ledger, refused.target->rule)) move_to_dead_letters(*entry);
   }
+  settle_devices(batch);
 }
 
 std::string ledger_arrays_sql(const Batch& batch) {
@@ -147,7 +170,7 @@ void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arra
       add_element(arrays[0], entry.rule);
       add_element(arrays[1], entry.device);
       std::size_t column = 2;
-      entry.counts.for_each(
+      entry.booked.for_each(
           [&](std::string_view, std::int64_t value) { add_element(arrays[column++], value); });
     }
     for (std::size_t i = 0; i < 2 + count_columns; ++i)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <tuple>
 
 namespace hub::storage {
@@ -280,7 +281,7 @@ void add_ledger(const LedgerEntries& from, LedgerEntries& to) {
   join_equal(to.devices, [](auto& a, const auto& b) { a.counts += b.counts; });
   join_equal(to.sequences, [](auto& a, const auto& b) {
     a.seen = joined_ranges(a.seen, b.seen);
-    a.given_up += b.given_up;
+    a.given_up += std::min(b.given_up, std::numeric_limits<std::int64_t>::max() - a.given_up);
   });
 }
 

@@ -278,6 +278,7 @@ void PgBatchWriter::Impl::tell_ledger(const Batch& batch) {
   }
   for (const RefusedMessage& refused : batch.refused_messages) {
     if (stopped()) return;
+    if (refused.device_settled) continue;
     listener_->on_refused(*refused.target, batch.messages.view(refused.message));
   }
 }

@@ -245,6 +245,21 @@ TEST_F(DeviceBooking, CommitsWithABatchThatIsTakenApart) {
   EXPECT_EQ(h.database().count("SELECT received FROM iothub.device_ledger"), 2);
 }
 
+// In the same transaction: were the hub to die now, nobody would put it right.
+TEST_F(DeviceBooking, MovesWhatTheDatabaseRefusesToDeadLetters) {
+  h.database().query("CREATE TABLE a (n bigint CHECK (n % 3 <> 1), t text)");
+  const auto target = make_target("a", kColumns);
+  for (std::int64_t n = 0; n < 9; ++n) h.append(target, n);
+  add("d1", {.received = 9, .committed = 9});
+  EXPECT_EQ(h.database().query("SELECT received, committed, dead_lettered FROM "
+                               "iothub.device_ledger"),
+            "9|6|3");
+  EXPECT_TRUE(h.refused.empty());
+  h.append(target, 10);
+  add("d2", {.received = 1, .committed = 1});
+  EXPECT_EQ(h.refused, std::vector<std::string>{"r d1"});
+}
+
 TEST_F(DeviceBooking, SequenceNumbersMergeInAnyOrder) {
   add_seen("{[1,4)}");
   add_seen("{[6,8)}");

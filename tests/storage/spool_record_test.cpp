@@ -102,6 +102,18 @@ TEST_F(SpoolRecord, NamesItsTargetsForAHubThatKnowsNoneOfThem) {
   EXPECT_EQ(write_spool_record(back, targets), record);
 }
 
+TEST_F(SpoolRecord, GapsOfSeveralMayBeMoreThanTheirCount) {
+  Batch batch;
+  batch.clear(++serial);
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  batch.ledger.sequences = {{"r", "d", "{[1,2)}", kMost - 3}};
+  const std::string record = write_spool_record(batch, targets);
+  Batch both;
+  both.clear(++serial);
+  for (int i = 0; i < 2; ++i) ASSERT_EQ(add(record, both), SpoolRecordProblem::none);
+  EXPECT_EQ(both.ledger.sequences.at(0).given_up, kMost);
+}
+
 TEST_F(SpoolRecord, SeveralMakeOneBatch) {
   const std::string records[] = {write_spool_record(*make_batch(10), targets),
                                  write_spool_record(*make_batch(20), targets)};
