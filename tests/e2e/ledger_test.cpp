@@ -145,6 +145,14 @@ TEST_F(Ledger, IsExactAfterTheHubWasKilled) {
     for (auto acknowledgements = random() % 300; acknowledgements > 0; --acknowledgements) {
       static_cast<void>(device.expect(mqtt::PacketType::puback));
     }
+    if (round == 1) {  // once with devices that are booked, and more of them to come
+      ASSERT_TRUE(
+          eventually([&] { return h.query("SELECT count(*) FROM iothub.device_ledger") != "0"; }));
+      for (int i = 400; i < 900; ++i, ++published) {
+        device.publish("t/1", fmt::format(R"({{"seq": {}, "t": {}}})", i, i % 7 == 0 ? 2000 : 1),
+                       Qos::at_least_once, static_cast<std::uint16_t>(i + 1));
+      }
+    }
     h.process().kill();
     // Nobody has to wait for the backends of the killed hub: what they had not committed is gone.
     ASSERT_TRUE(eventually([&] {
@@ -163,6 +171,19 @@ TEST_F(Ledger, IsExactAfterTheHubWasKilled) {
               fmt::format("{}|{}|{}", stored, refused, rows));
     EXPECT_EQ(h.run({"ledger"}).exit_code, 0);
     EXPECT_EQ(h.run({"ledger", "--devices"}).exit_code, 0);
+    // Behind by what was not booked, and never ahead.
+    EXPECT_EQ(
+        h.query("SELECT * FROM iothub.device_ledger AS d WHERE rule = 'climate' AND ("
+                "committed > (SELECT count(*) FROM climate WHERE device = d.device) OR "
+                "dead_lettered > (SELECT count(*) FROM iothub.dead_letter AS l WHERE l.rule = "
+                "d.rule AND l.client_id = d.device))"),
+        "");
+    if (round == 1) {
+      EXPECT_NE(
+          h.query("SELECT received FROM iothub.device_ledger WHERE rule = 'climate' AND device "
+                  "= 'd1'"),
+          "");
+    }
     h.process().start();
     EXPECT_EQ(h.run({"ledger"}).exit_code, 0);
   }
