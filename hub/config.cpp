@@ -24,9 +24,10 @@ void apply_environment(const ConfigSources& sources, LoadedConfig& out) {
     for (const auto& option : config_options()) {
       if (option.variable() != name) continue;
       taken = true;
+      const std::string& stated = out.stated[option.key] =
+          fmt::format("the environment's {}={}", name, shown_value(option, value));
       if (!option.set(out.config, value)) {
-        out.problems.push_back(fmt::format("the environment's {}={}: expected {}", name,
-                                           shown_value(option, value), option.expected));
+        out.problems.push_back(fmt::format("{}: expected {}", stated, option.expected));
       }
     }
     // Not a mistake in itself: others may name their variables so.
@@ -42,10 +43,11 @@ void apply_flags(const ConfigSources& sources, LoadedConfig& out) {
   for (const auto& [key, value] : sources.flags) {
     const auto* option = find_config_option(key);
     if (option == nullptr) throw std::logic_error("no option " + key);
+    const std::string& stated = out.stated[key] =
+        fmt::format("{} {}", option->flag(), shown_value(*option, value));
     if (!option->set(out.config, value)) {
       out.bad_flag = true;
-      out.problems.push_back(fmt::format("{} {}: expected {}", option->flag(),
-                                         shown_value(*option, value), option->expected));
+      out.problems.push_back(fmt::format("{}: expected {}", stated, option->expected));
     }
   }
 }
@@ -55,14 +57,14 @@ void check_together(LoadedConfig& out) {
   const auto& config = out.config;
   if (!config.allow_anonymous && !is_loopback(config.bind)) {
     out.problems.push_back(
-        fmt::format("bind = {}: other machines could connect without credentials; set "
+        fmt::format("{}: other machines could connect without credentials; set "
                     "allow_anonymous = true (--allow-anonymous, IOTHUB_ALLOW_ANONYMOUS=true) if "
                     "whoever reaches that address may, or bind = 127.0.0.1",
-                    config.bind));
+                    out.stated["bind"]));
   }
   if (config.max_daily_messages > 0 && config.meter.empty()) {
-    out.problems.push_back(
-        "max_daily_messages: there is no meter that counts them; set meter to a name, too");
+    out.problems.push_back(out.stated["max_daily_messages"] +
+                           ": there is no meter that counts them; set meter to a name, too");
   }
 }
 

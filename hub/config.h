@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -81,6 +82,8 @@ struct LoadedConfig {
   // expected.
   std::vector<std::string> problems;
   bool bad_flag = false;  // one of them is a flag's
+  // Of each key that was given, where and how, as the problems begin: "hub.toml:1:8: bind = ::".
+  std::map<std::string, std::string> stated;
   // Worth a line in the log: a variable that is probably a slip.
   std::vector<std::string> warnings;
 };

@@ -41,6 +41,7 @@ std::string as_written(const toml::node& node, const ConfigOption& option) {
   const auto text = as_text(node);
   if (text && node.is_string()) return fmt::format("\"{}\"", shown_value(option, *text));
   if (text) return *text;
+  if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
   std::ostringstream type;
   type << node.type();
   return fmt::format("({})", type.str());
@@ -92,13 +93,16 @@ class Reader {
 
  private:
   void take(const ConfigOption& option, const toml::node& node) {
+    const std::string stated = fmt::format("{} = {}", option.key, as_written(node, option));
+    const auto& at = node.source().begin;
+    out_.stated[option.key] =
+        fmt::format("{}:{}:{}: {}", file_.string(), at.line, at.column, stated);
     auto text = as_text(node);
     if (text && has_kind(node, option.kind)) {
       if (is_path(option) && !text->empty()) text = (file_.parent_path() / *text).string();
       if (option.set(out_.config, *text)) return;
     }
-    problem(node.source(), fmt::format("{} = {}: expected {}", option.key, as_written(node, option),
-                                       option.expected));
+    problem(node.source(), fmt::format("{}: expected {}", stated, option.expected));
   }
 
   void refuse(const toml::source_region& where, const std::string& name, bool is_table) {
@@ -124,14 +128,16 @@ class Reader {
 }  // namespace
 
 void apply_config_file(const fs::path& file, LoadedConfig& out) {
+  const auto unreadable = [&](int error) {
+    out.problems.push_back(fmt::format("configuration file {}: cannot be read: {}", file.string(),
+                                       std::generic_category().message(error)));
+  };
+  std::error_code ignored;
+  if (fs::is_directory(file, ignored)) return unreadable(EISDIR);
   std::ifstream stream(file, std::ios::binary);
   std::ostringstream text;
   text << stream.rdbuf();
-  if (!stream.is_open() || stream.bad()) {
-    out.problems.push_back(fmt::format("configuration file {}: cannot be read: {}", file.string(),
-                                       std::generic_category().message(errno)));
-    return;
-  }
+  if (!stream.is_open() || stream.bad()) return unreadable(errno);
   Reader reader(file, out);
   try {
     reader.read(toml::parse(std::string_view(text.view()), file.string()), "");

@@ -12,9 +12,11 @@ namespace hub {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 class ConfigTest : public ::testing::Test {
  protected:
@@ -113,6 +115,8 @@ TEST_F(ConfigTest, AnUnknownSectionIsRefused) {
 TEST_F(ConfigTest, ABadValueIsRefusedAtItsPlace) {
   EXPECT_THAT(from_file("[mqtt]\nport = 70000\n").problems,
               ElementsAre(at("2:8", "mqtt.port = 70000: expected a number from 0 to 65535")));
+  EXPECT_THAT(from_file("shards = 1.5\n").problems,
+              ElementsAre(at("1:10", "shards = 1.5: expected a number from 0 to 256")));
   EXPECT_THAT(from_file("[mqtt]\nport = \"1883\"\n").problems,
               ElementsAre(HasSubstr(":2:8: mqtt.port = \"1883\": expected a number")));
   EXPECT_THAT(from_file("bind = \"localhost\"\n").problems,
@@ -152,6 +156,9 @@ TEST_F(ConfigTest, AFileThatCannotBeReadIsAProblem) {
   const auto loaded = load_config({.file = "/no/such/hub.toml", .environment = {}, .flags = {}});
   EXPECT_THAT(loaded.problems, ElementsAre("configuration file /no/such/hub.toml: cannot be read: "
                                            "No such file or directory"));
+  const std::string directory = directory_.path().string();
+  EXPECT_THAT(load_config({.file = directory, .environment = {}, .flags = {}}).problems,
+              ElementsAre("configuration file " + directory + ": cannot be read: Is a directory"));
 }
 
 TEST_F(ConfigTest, PathsInAFileStartAtItsDirectory) {
@@ -173,7 +180,13 @@ TEST_F(ConfigTest, AnUnknownVariableIsOnlyAWarningWhenItLooksLikeASlip) {
 
 TEST_F(ConfigTest, AnonymousAccessFromElsewhereMustBeAskedFor) {
   EXPECT_THAT(from_file("bind = \"0.0.0.0\"\n").problems,
-              ElementsAre(HasSubstr("allow_anonymous = true")));
+              ElementsAre(AllOf(StartsWith(file_.string() + ":1:8: bind = \"0.0.0.0\": "),
+                                HasSubstr("allow_anonymous = true"))));
+  EXPECT_THAT(
+      load_config({.file = {}, .environment = {{"IOTHUB_BIND", "::"}}, .flags = {}}).problems,
+      ElementsAre(StartsWith("the environment's IOTHUB_BIND=::: ")));
+  EXPECT_THAT(load_config({.file = {}, .environment = {}, .flags = {{"bind", "::"}}}).problems,
+              ElementsAre(StartsWith("--bind ::: ")));
   EXPECT_THAT(from_file("bind = \"::\"\n").problems, ::testing::SizeIs(1));
   EXPECT_THAT(from_file("bind = \"0.0.0.0\"\nallow_anonymous = true\n").problems, IsEmpty());
   for (const auto* loopback : {"127.0.0.1", "127.1.2.3", "::1"}) {
