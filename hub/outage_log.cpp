@@ -34,6 +34,13 @@ void OutageLog::unavailable(std::uint32_t shard, const storage::DatabaseFault& f
            fmt::format("a batch is sent again, {}: {}{}", waits_, fault.message, state));
     return;
   }
+  if (trouble == storage::Trouble::ended) {
+    write_(log::Level::warning,
+           fmt::format("the database ended the hub's connection, {} until the next one is there: "
+                       "{}{}",
+                       waits_, fault.message, state));
+    return;
+  }
   write_(log::Level::error, fmt::format("the database is away, {}: {}; {}: {}{}", waits_, text.what,
                                         text.remedy, fault.message, state));
 }
@@ -59,12 +66,11 @@ void OutageLog::target_fault(std::uint32_t shard, const storage::RowTarget& targ
   const bool known = !shards.empty();
   shards.insert(shard);
   if (known) return;
-  write_(
-      log::Level::error,
-      fmt::format("rule \"{}\": table {}.{} cannot be written, its rows become dead letters until "
-                  "it can; mend the table, its permissions or the rule, then: iothub deadletter "
-                  "replay: {} (SQLSTATE {})",
-                  target.rule, target.schema, target.table, fault.message, fault.sqlstate));
+  write_(log::Level::error,
+         fmt::format("rule \"{}\": table {}.{} cannot be written, its rows become dead letters: {} "
+                     "(SQLSTATE {}); mend the table, its permissions or the rule, then run iothub "
+                     "deadletter replay",
+                     target.rule, target.schema, target.table, fault.message, fault.sqlstate));
 }
 
 void OutageLog::target_usable(std::uint32_t shard, const storage::RowTarget& target) {

@@ -55,7 +55,9 @@ std::optional<SpoolFault> SpoolStore::Impl::no_room_for(std::uint64_t bytes) {
   const std::uint64_t more = bytes + kWriteBuffersPerSegment * write_buffer_bytes_ + kOverheadBytes;
   if (bytes_on_disk + more > options_.size_bytes) measure();
   if (bytes_on_disk + more > options_.size_bytes) {
-    return SpoolFault{true, fmt::format("its {} bytes are in use", options_.size_bytes)};
+    return SpoolFault{true, fmt::format("{} of its {} bytes (storage.spool_size) are in use, and "
+                                        "the next batch takes up to {}",
+                                        bytes_on_disk, options_.size_bytes, more)};
   }
   std::error_code error;
   const auto space = fs::space(options_.directory, error);

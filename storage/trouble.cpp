@@ -10,14 +10,24 @@ struct Sign {
 
 // By SQLSTATE, or its class; the first that fits holds.
 constexpr Sign kStates[] = {
-    {"53100", Trouble::out_of_disk},        {"53200", Trouble::out_of_memory},
-    {"53300", Trouble::out_of_connections}, {"25006", Trouble::read_only},
-    {"57P03", Trouble::starting_up},        {"57P01", Trouble::unreachable},
-    {"57P02", Trouble::unreachable},        {"57014", Trouble::batch_refused},
-    {"40", Trouble::batch_refused},         {"55", Trouble::batch_refused},
-    {"IH", Trouble::batch_refused},         {"28", Trouble::refused_login},
-    {"3D", Trouble::refused_login},         {"3F", Trouble::not_initialised},
-    {"42501", Trouble::not_permitted},      {"42P01", Trouble::not_initialised},
+    {"53100", Trouble::out_of_disk},
+    {"53200", Trouble::out_of_memory},
+    {"53300", Trouble::out_of_connections},
+    {"25006", Trouble::read_only},
+    {"57P03", Trouble::starting_up},
+    {"57P01", Trouble::ended},
+    {"57P02", Trouble::ended},
+    {"57P05", Trouble::ended},
+    {"25P03", Trouble::ended},
+    {"57014", Trouble::batch_refused},
+    {"40", Trouble::batch_refused},
+    {"55", Trouble::batch_refused},
+    {"IH", Trouble::batch_refused},
+    {"28", Trouble::refused_login},
+    {"3D", Trouble::refused_login},
+    {"3F", Trouble::not_initialised},
+    {"42501", Trouble::not_permitted},
+    {"42P01", Trouble::not_initialised},
     {"42883", Trouble::not_initialised},
 };
 
@@ -61,6 +71,7 @@ Trouble trouble_of(const DatabaseFault& fault) noexcept {
 bool may_pass(Trouble trouble) noexcept {
   switch (trouble) {
     case Trouble::unreachable:
+    case Trouble::ended:
     case Trouble::silent:
     case Trouble::starting_up:
     case Trouble::read_only:
@@ -82,6 +93,8 @@ TroubleText text_of(Trouble trouble) noexcept {
   switch (trouble) {
     case Trouble::unreachable:
       return {"it cannot be reached", "see that PostgreSQL runs and that the way to it is open"};
+    case Trouble::ended:
+      return {"it ended the hub's connection", "nothing needs to be done if it takes the next one"};
     case Trouble::silent:
       return {
           "it accepts connections and does not answer",

@@ -10,6 +10,7 @@ namespace hub::storage {
 // Why the database takes no batches, as far as it makes a difference for whoever mends it.
 enum class Trouble : std::uint8_t {
   unreachable,         // no connection, or it broke: stopped, killed, restarting, the network
+  ended,               // the server ended the connection: it stops, or was told to
   silent,              // connections are accepted or live, and nothing is answered
   starting_up,         // it is up soon, or shutting down
   read_only,           // a standby, or default_transaction_read_only

@@ -85,13 +85,29 @@ TEST_F(OutageLogTest, SaysThatABatchWasRolledBackWithoutAlarm) {
                        "the batch is in"}));
 }
 
+TEST_F(OutageLogTest, SaysThatTheServerEndedTheConnectionWithoutAlarm) {
+  log.unavailable(0, {"57P01", "terminating connection"}, start);
+  log.unavailable(1, {"57P01", "terminating connection"}, start);
+  log.unavailable(0, refused, start + 1s);
+  log.available(0, start + 2s);
+  log.available(1, start + 2s);
+  EXPECT_EQ(lines, (std::vector<std::string>{
+                       "the database ended the hub's connection, acknowledgements wait until "
+                       "the next one is there: terminating connection (SQLSTATE 57P01)",
+                       "the database is away, acknowledgements wait: it cannot be reached; see "
+                       "that PostgreSQL runs and that the way to it is open: connection refused",
+                       "the database is back after 2.0 s"}));
+}
+
 TEST_F(OutageLogTest, TellsOnceOfATableThatNoShardCanWrite) {
   const storage::RowTarget target{"r", "dump a", "public", "a", {}, {}, {}};
   const DatabaseFault gone{"42P01", "relation \"a\" does not exist"};
   for (std::uint32_t shard = 0; shard < 3; ++shard) log.target_fault(shard, target, gone);
   ASSERT_EQ(lines.size(), 1u);
-  EXPECT_NE(lines[0].find("iothub deadletter replay: relation \"a\" does not exist"),
-            std::string::npos);
+  EXPECT_EQ(lines[0],
+            "rule \"r\": table public.a cannot be written, its rows become dead letters: relation "
+            "\"a\" does not exist (SQLSTATE 42P01); mend the table, its permissions or the rule, "
+            "then run iothub deadletter replay");
   for (std::uint32_t shard = 0; shard < 2; ++shard) log.target_usable(shard, target);
   EXPECT_EQ(lines.size(), 1u);
   log.target_usable(2, target);

@@ -9,6 +9,7 @@ TEST(Trouble, IsKnownByTheSqlstate) {
   EXPECT_EQ(trouble_of({"53100", "no space"}), Trouble::out_of_disk);
   EXPECT_EQ(trouble_of({"25006", "in another language"}), Trouble::read_only);
   EXPECT_EQ(trouble_of({"57P03", ""}), Trouble::starting_up);
+  EXPECT_EQ(trouble_of({"57P01", ""}), Trouble::ended);
   EXPECT_EQ(trouble_of({"40P01", ""}), Trouble::batch_refused);
   EXPECT_EQ(trouble_of({"42P01", ""}), Trouble::not_initialised);
   EXPECT_EQ(trouble_of({"42501", ""}), Trouble::not_permitted);
@@ -45,6 +46,7 @@ TEST(Trouble, OfAPoolerIsWhatItPassesOn) {
 
 TEST(Trouble, MayPassUnlessTheHubIsSetUpWrongly) {
   EXPECT_TRUE(may_pass(Trouble::unreachable));
+  EXPECT_TRUE(may_pass(Trouble::ended));
   EXPECT_TRUE(may_pass(Trouble::silent));
   EXPECT_TRUE(may_pass(Trouble::read_only));
   EXPECT_TRUE(may_pass(Trouble::out_of_connections));
