@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <cassert>
 #include <utility>
@@ -31,7 +30,11 @@ PgBatchWriter::Impl::Impl(asio::io_context& io, Connector& connector, PgWriterOp
 }
 
 void PgBatchWriter::Impl::start() {
-  asio::co_spawn(io_, [self = shared_from_this()] { return run(self); }, asio::detached);
+  asio::co_spawn(
+      io_, [self = shared_from_this()] { return run(self); },
+      [](const std::exception_ptr& error) {
+        if (error) std::rethrow_exception(error);
+      });
 }
 
 void PgBatchWriter::Impl::stop() {

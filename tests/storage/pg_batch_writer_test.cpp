@@ -257,5 +257,12 @@ TEST(PgBatchWriter, CanBeDroppedAtAnyMoment) {
   h.run_handlers(100);
 }
 
+TEST(PgBatchWriter, AnErrorThatIsNotTheDatabasesIsNotSwallowed) {
+  WriterHarness h;
+  h.when_closing = [] { throw std::logic_error("a bug"); };
+  h.writer().session_state_changed();
+  EXPECT_THROW(h.run_until_idle(), std::logic_error);
+}
+
 }  // namespace
 }  // namespace hub::storage
