@@ -38,7 +38,7 @@ enum class SpoolRecordProblem : std::uint8_t {
 [[nodiscard]] SpoolRecordProblem check_spool_record(std::string_view record);
 
 // Adds the record to a batch, behind what that has already: several records can go in one
-// transaction. plan_of: of the writer. On a problem the batch is not to be used.
+// transaction. plan_of: of the writer. On a problem the batch is as it was.
 [[nodiscard]] SpoolRecordProblem add_spool_record(
     std::string_view record, SpoolTargets& targets,
     const std::function<TargetPlan&(const RowTargetPtr&)>& plan_of, Batch& batch);

@@ -168,12 +168,14 @@ std::unique_ptr<Batch> PgBatchWriter::Impl::take_spooled() {
         record->body, spool_targets_,
         [this](const RowTargetPtr& target) -> TargetPlan& { return drain_plan_of(target); },
         *batch);
-    lane_->take_front();
     if (problem != SpoolRecordProblem::none) {
+      if (taken.records > 0) break;  // they would be removed along with it, before they commit
+      lane_->take_front();
       lane_->lost(1, "a record is not understood");
       lane_->remove(place);
       continue;
     }
+    lane_->take_front();
     taken.last = place.last;
     ++taken.records;
     taken.bytes += place.bytes;

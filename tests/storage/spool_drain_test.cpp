@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <future>
 
 #include "storage/session_states.h"
 #include "tests/storage/spooling_writer.h"
@@ -134,6 +135,44 @@ TEST(SpoolDrain, ATableThatWasChangedMeanwhileMakesDeadLetters) {
   EXPECT_EQ(w.h().database().count(
                 "SELECT count(*) FROM iothub.dead_letter WHERE reason = 'table_unusable'"),
             10);
+}
+
+// Behind all that is in it.
+void append_nonsense(Spool& spool) {
+  const auto lane = spool.lanes().at(0);
+  std::promise<void> appended;
+  spool.append(lane.owner, {lane.last.number + 1, lane.last.sequence + 1}, "no batch at all",
+               [&](const auto& fault) {
+                 EXPECT_FALSE(fault);
+                 appended.set_value();
+               });
+  appended.get_future().wait();
+}
+
+TEST(SpoolDrain, ARecordThatIsNotUnderstoodTakesNothingAlongThatIsNotCommitted) {
+  SpoolingWriter w;
+  PostgresServer::instance().stop();
+  w.write(0, 3);
+  w.restart();
+  append_nonsense(*w.h().options().spool);
+  w.restart();
+  w.write(3, 6);
+  w.restart();
+  EXPECT_EQ(w.h().writer().spooled().records, 7u);
+  PostgresServer::instance().start();
+  auto& database = w.h().database();
+  database.query("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE");
+  w.h().run_until([&] {
+    return database.count(
+               "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = "
+               "'a'::regclass") > 0;
+  });
+  w.restart();  // while the batch is on its way, which the next link ends
+  w.h().run_until([&] { return w.counters().connections.value() == 1; });
+  database.query("ROLLBACK");
+  w.run_until_drained();
+  EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(6));
+  EXPECT_THAT(w.h().notices, Contains("lost 1: a record is not understood"));
 }
 
 TEST(SpoolDrain, SaysHowManyRecordsAreMissingAndDrainsTheRest) {
