@@ -237,6 +237,7 @@ void PgBatchWriter::Impl::forget_unused_plans() {
   if (!queue_.empty()) oldest = std::min(oldest, queue_.front()->serial);
   if (appending_) oldest = std::min(oldest, appending_->serial);
   for (const auto& batch : finished_) oldest = std::min(oldest, batch->serial);
+  if (delivering_) oldest = std::min(oldest, delivering_->serial);
   std::erase_if(plans_, [oldest](const auto& entry) {
     const TargetPlan& plan = *entry.second;
     return plan.target_ptr().use_count() == 1 && plan.batch_serial < oldest;
@@ -257,18 +258,18 @@ void PgBatchWriter::Impl::deliver() {
       notices_.pop_front();
       notice(*listener_);
     } else {
-      std::unique_ptr<Batch> batch = std::move(finished_.front());
+      delivering_ = std::move(finished_.front());
       finished_.pop_front();
-      for (const TargetRows& target : batch->targets()) {
+      for (const TargetRows& target : delivering_->targets()) {
         if (!stopped()) listener_->on_rows(target.plan->target(), target.outcome);
       }
-      tell_ledger(*batch);
-      release(*batch);
+      tell_ledger(*delivering_);
+      release(*delivering_);
       if (!stopped()) {
-        counters_.acknowledgements.add(batch->tokens.size());
-        listener_->on_committed(batch->tokens);
+        counters_.acknowledgements.add(delivering_->tokens.size());
+        listener_->on_committed(delivering_->tokens);
       }
-      recycle(std::move(batch));
+      recycle(std::move(delivering_));
     }
   }
   delivery_scheduled_ = false;

@@ -24,8 +24,9 @@ namespace hub::storage {
 // What is behind PgBatchWriter, whose calls these are; and the coroutine that connects and sends.
 //
 // Batches go round: open_ (takes rows) → queue_ (full, waiting) → sending_ → finished_ (committed,
-// the listener not yet told) → spare_ (empty). With a spool: queue_ → appending_ → spare_, and
-// later from its record → sending_; and what has been in sending_ for too long is appended, too.
+// the listener not yet told) → delivering_ → spare_ (empty). With a spool: queue_ → appending_ →
+// spare_, and later from its record → sending_; and what has been in sending_ for too long is
+// appended, too.
 class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(boost::asio::io_context& io, Connector& connector, PgWriterOptions options,
@@ -137,7 +138,8 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   std::deque<std::unique_ptr<Batch>> queue_;
   std::unique_ptr<Batch> sending_;
   std::deque<std::unique_ptr<Batch>> finished_;
-  bool closing_ = false;  // save_session_state() and add_to_…() may be called
+  std::unique_ptr<Batch> delivering_;  // of which the listener is being told
+  bool closing_ = false;               // save_session_state() and add_to_…() may be called
 
   std::unique_ptr<SpoolLane> lane_;
   SpoolTargets spool_targets_;

@@ -264,5 +264,21 @@ TEST(PgBatchWriter, AnErrorThatIsNotTheDatabasesIsNotSwallowed) {
   EXPECT_THROW(h.run_until_idle(), std::logic_error);
 }
 
+TEST(PgBatchWriter, ANewTargetWhileABatchIsToldOfLeavesTheOldOnesInPlace) {
+  WriterHarness h;
+  h.database().query("CREATE TABLE a (n bigint, t text); CREATE TABLE b (n bigint, t text)");
+  h.append(make_target("a", kColumns), 1);
+  h.append(make_target("b", kColumns), 2);
+  const auto newer = make_target("a", kColumns);
+  h.when_rows = [&] {
+    h.when_rows = nullptr;
+    h.append(newer, 3);
+    h.writer().end_of_turn();
+  };
+  h.run_until_idle();
+  EXPECT_EQ(h.outcomes["a"].committed, 2u);
+  EXPECT_EQ(h.outcomes["b"].committed, 1u);
+}
+
 }  // namespace
 }  // namespace hub::storage

@@ -108,6 +108,7 @@ void WriterHarness::on_rows(const RowTarget& target, const RowOutcome& outcome) 
   sum.committed += outcome.committed;
   sum.duplicates += outcome.duplicates;
   sum.dead_letters += outcome.dead_letters;
+  if (const auto call = when_rows) call();
 }
 
 void WriterHarness::on_booked(std::string_view rule, const LedgerCounts& counts) {

@@ -60,6 +60,7 @@ class WriterHarness : public CommitListener {
   std::map<std::string, LedgerCounts> booked;  // by rule, summed
   std::vector<std::string> refused;            // "<rule> <client id>"
   std::function<void()> when_closing;
+  std::function<void()> when_rows;
   std::function<void()> when_committed;
 
  private:
