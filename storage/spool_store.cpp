@@ -86,11 +86,15 @@ std::optional<SpoolFault> SpoolStore::Impl::append(std::span<const Entry> entrie
   }
   if (!status.ok()) {
     broken_ = true;
+    for (const Entry& entry : entries) {
+      failed_.insert(spool_key(entry.owner, entry.position.number));
+    }
     measure();
     return SpoolFault{status.IsNoSpace(), status.ToString()};
   }
   Segment& segment = segments_.back();
   broken_ = false;
+  failed_.clear();
   for (const Entry& entry : entries) {
     segment.last_numbers[entry.owner] = entry.position.number;
     Lane& lane = lanes_[entry.owner];

@@ -6,6 +6,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -68,7 +70,8 @@ class SpoolStore::Impl {
   std::vector<Segment> segments_;  // the newest last; one at least
   std::uint64_t next_segment_ = 1;
   std::map<SpoolOwner, Lane> lanes_;
-  bool broken_ = false;  // an append failed, and RocksDB is to be told to go on
+  bool broken_ = false;           // an append failed, and RocksDB is to be told to go on
+  std::set<std::string> failed_;  // the keys of appends that failed since one did not
 };
 
 }  // namespace hub::storage

@@ -200,6 +200,15 @@ rocksdb::Status SpoolStore::Impl::mend() {
   auto status =
       open(rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords, std::make_shared<SpoolFindings>());
   if (!status.ok()) return status;
+  // A write of which only the sync failed is there now, and nobody knows of it.
+  rocksdb::WriteBatch batch;
+  for (const Segment& segment : segments_) {
+    for (const std::string& key : failed_) (void)batch.Delete(segment.handle, key);
+  }
+  if (status = db_->Write({}, &batch); !status.ok()) {
+    close();
+    return status;
+  }
   find_lanes();
   return segments_.empty() ? add_segment() : status;
 }

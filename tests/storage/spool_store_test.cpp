@@ -8,8 +8,11 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -17,6 +20,19 @@
 #include <random>
 
 #include "tests/support/temporary_directory.h"
+
+namespace {
+
+std::atomic<bool> syncs_fail = false;
+
+}  // namespace
+
+// Stands in for the C library's.
+extern "C" int fdatasync(int file) {
+  if (!syncs_fail) return static_cast<int>(::syscall(SYS_fdatasync, file));
+  errno = EIO;
+  return -1;
+}
 
 namespace hub::storage {
 namespace {
@@ -336,6 +352,24 @@ void fill_a_file(const fs::path& path) {
   };
   limit_files(1'500'000);
   exit_with(fill(path / "spool", false, [&] { return limit_files(RLIM_INFINITY); }));
+}
+
+TEST(SpoolStore, ARecordOfWhichOnlyTheSyncFailedIsNotThereOnceTheStoreHasGoneOn) {
+  const TemporaryDirectory directory;
+  SpoolStore store{{directory.path() / "spool"}};
+  append_numbers(store, 1, 3);
+  const std::string body = body_of(4);
+  const SpoolStore::Entry failing[] = {{kOwner, {4, 4}, body}, {kNeighbour, {4, 1}, body}};
+  syncs_fail = true;
+  EXPECT_TRUE(store.append(failing));
+  syncs_fail = false;
+  const SpoolStore::Entry next[] = {{kOwner, {5, 4}, body}};
+  const auto fault = store.append(next);
+  EXPECT_FALSE(fault) << fault->message;
+  const auto page = store.read(kOwner, 0, kAll);
+  ASSERT_EQ(page.records.size(), 4u);
+  EXPECT_EQ(page.records.back().position, (SpoolPosition{5, 4}));
+  EXPECT_EQ(store.lanes().size(), 1u);
 }
 
 TEST(SpoolStoreDeathTest, AFullDiskIsNamedLosesNothingAndIsLeftBehindOnceThereIsRoom) {
