@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <cstring>
+#include <limits>
 
 #include "storage/byte_buffer.h"
 
@@ -44,6 +45,7 @@ std::string spool_key(const SpoolOwner& owner, std::uint64_t number) {
 }
 
 std::string spool_key_behind(const SpoolOwner& owner) {
+  if (owner.shard == std::numeric_limits<std::uint32_t>::max()) return owner.hub_id + '\1';
   return spool_key({owner.hub_id, owner.shard + 1});
 }
 

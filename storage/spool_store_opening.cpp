@@ -159,9 +159,13 @@ void SpoolStore::Impl::find_lanes(Segment& segment) {
   const std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(options, segment.handle));
   for (it->SeekToFirst(); it->Valid();) {
     const auto owner = spool_key_owner(it->key().ToStringView(), 8);
-    if (!owner) break;
+    if (!owner) {
+      it->Next();
+      continue;
+    }
     const std::string behind = spool_key_behind(*owner);
     it->SeekForPrev(behind);
+    while (it->Valid() && spool_key_owner(it->key().ToStringView(), 8) != owner) it->Prev();
     if (!it->Valid()) break;
     const std::string_view key = it->key().ToStringView();
     const std::uint64_t number = spool_key_number(key);

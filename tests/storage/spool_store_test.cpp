@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rocksdb/db.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -19,6 +20,7 @@
 #include <functional>
 #include <random>
 
+#include "storage/spool_format.h"
 #include "tests/support/temporary_directory.h"
 
 namespace {
@@ -252,6 +254,33 @@ TEST(SpoolStore, LeavesOutWhatIsCorruptInAFileAndKeepsTheRest) {
     // A block of the file is about a hundred such records.
     EXPECT_GT(page.records.size(), 60u);
   }
+}
+
+// The keys are looked at before any checksum is.
+TEST(SpoolStore, OpensWithKeysThatNoHubWrites) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() / "spool";
+  {
+    SpoolStore store{{path}};
+    append_numbers(store, 1, 3);
+  }
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies({}, path, &names).ok());
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions{});
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::DB* opened = nullptr;
+  ASSERT_TRUE(rocksdb::DB::Open({}, path, families, &handles, &opened).ok());
+  const std::unique_ptr<rocksdb::DB> db{opened};
+  const std::string last_shard = spool_key({kOwner.hub_id, 0xFFFF'FFFF}, 7);
+  for (const std::string& key : {std::string{"0"}, std::string{"x"}, last_shard}) {
+    ASSERT_TRUE(db->Put({}, handles.at(1), key, "no record").ok());
+  }
+  for (auto* const handle : handles) db->DestroyColumnFamilyHandle(handle);
+  ASSERT_TRUE(db->Close().ok());
+  SpoolStore store{{path}};
+  EXPECT_THAT(numbers_in(store), ElementsAre(1, 2, 3));
+  EXPECT_FALSE(store.read({kOwner.hub_id, 0xFFFF'FFFF}, 0, kAll).damage.empty());
 }
 
 TEST(SpoolStore, StaysBelowItsBoundAndHasRoomAgainOnceRecordsAreRemoved) {
