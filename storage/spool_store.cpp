@@ -122,10 +122,9 @@ SpoolStore::Page SpoolStore::Impl::read(const SpoolOwner& owner, std::uint64_t a
     const auto last = segment.last_numbers.find(owner);
     if (last == segment.last_numbers.end() || last->second <= after) continue;
     read_segment(segment, owner, after, max_bytes, bytes, page);
-    if (!page.records.empty() && bytes >= max_bytes) break;
+    if (after < last->second) return page;
   }
-  const auto lane = lanes_.find(owner);
-  page.complete = lane == lanes_.end() || after >= lane->second.last.number;
+  page.complete = true;
   return page;
 }
 
