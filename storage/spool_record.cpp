@@ -341,7 +341,7 @@ const std::string& SpoolTargets::text_of(const RowTargetPtr& target) {
   if (known != texts_.end() && targets_.find(*known->second)->second == target) {
     return *known->second;
   }
-  if (targets_.size() >= kTargetsKept) {
+  if (std::max(targets_.size(), texts_.size()) >= kTargetsKept) {
     texts_.clear();
     targets_.clear();
   }

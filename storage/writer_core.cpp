@@ -236,12 +236,14 @@ void PgBatchWriter::Impl::forget_unused_plans() {
   if (sending_) oldest = std::min(oldest, sending_->serial);
   if (!queue_.empty()) oldest = std::min(oldest, queue_.front()->serial);
   if (appending_) oldest = std::min(oldest, appending_->serial);
-  for (const auto& batch : finished_) oldest = std::min(oldest, batch->serial);
   if (delivering_) oldest = std::min(oldest, delivering_->serial);
-  std::erase_if(plans_, [oldest](const auto& entry) {
+  for (const auto& batch : finished_) oldest = std::min(oldest, batch->serial);
+  const auto unused = [oldest](const auto& entry) {
     const TargetPlan& plan = *entry.second;
     return plan.target_ptr().use_count() == 1 && plan.batch_serial < oldest;
-  });
+  };
+  std::erase_if(plans_, unused);
+  std::erase_if(drain_plans_, unused);
   last_plan_ = nullptr;
 }
 

@@ -211,9 +211,12 @@ void PgBatchWriter::Impl::note_drained() {
 }
 
 TargetPlan& PgBatchWriter::Impl::drain_plan_of(const RowTargetPtr& target) {
-  auto& plan = drain_plans_[target.get()];
-  if (!plan) plan = std::make_unique<TargetPlan>(target);
-  return *plan;
+  auto found = drain_plans_.find(target.get());
+  if (found == drain_plans_.end()) {
+    forget_unused_plans();
+    found = drain_plans_.emplace(target.get(), std::make_unique<TargetPlan>(target)).first;
+  }
+  return *found->second;
 }
 
 }  // namespace hub::storage
