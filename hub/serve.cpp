@@ -13,7 +13,9 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/log.h"
 #include "broker/broker.h"
@@ -35,6 +37,7 @@
 #include "hub/sys_topics.h"
 #include "storage/catalogue.h"
 #include "storage/connector.h"
+#include "storage/durability.h"
 #include "storage/migration.h"
 #include "storage/session_states.h"
 #include "storage/usage.h"
@@ -73,7 +76,8 @@ broker::Options broker_options(const Config& config, std::uint32_t shards) {
 struct Loaded {
   std::shared_ptr<const rules::RuleSet> rules;
   broker::Broker::StoredSessions sessions;
-  storage::DayUsage usage;  // with max_daily_messages
+  storage::DayUsage usage;            // with max_daily_messages
+  std::vector<std::string> concerns;  // of what a commit is worth there
 };
 
 Loaded load(const Config& config, const std::string& url, const storage::Patience& patience) {
@@ -84,6 +88,11 @@ Loaded load(const Config& config, const std::string& url, const storage::Patienc
   }
   if (!compiled.rules) throw std::runtime_error("the rules have errors; `iothub check` shows them");
   out.rules = std::move(compiled.rules);
+  std::vector<storage::TableName> tables;
+  for (const rules::DumpAction* dump : out.rules->dump_actions()) {
+    tables.push_back({dump->table().schema, dump->table().name});
+  }
+  out.concerns = storage::durability_concerns(url, tables, patience);
   storage::load_session_states(
       url,
       [&](std::string_view client_id, std::string_view state) {
@@ -153,6 +162,7 @@ int run(const Config& config) {
   Loaded loaded;
   wait.until_done(
       [&](const storage::Patience& patience) { loaded = load(config, database.url(), patience); });
+  for (const std::string& concern : loaded.concerns) log::warning("{}", concern);
   const auto& rules = loaded.rules;
   const auto targets = std::make_shared<const RowTargets>(make_row_targets(*rules));
   const Maintenance maintenance{database.url()};
