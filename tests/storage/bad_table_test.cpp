@@ -73,6 +73,23 @@ TEST_F(BadTable, IsFoundByCopyToo) {
                "ALTER TABLE a ALTER n TYPE bigint USING 0");
 }
 
+TEST_F(BadTable, ColumnDroppedIsFoundByCopyToo) {
+  h.copy_always();
+  make("CREATE TABLE a (n bigint, t text)");
+  expect_fault("ALTER TABLE a DROP COLUMN t", "42804",
+               "column t of a is missing now, and was text when the rule was loaded",
+               "ALTER TABLE a ADD COLUMN t text");
+}
+
+TEST_F(BadTable, LostUniqueIndexIsFoundByCopyToo) {
+  h.copy_always();
+  make("CREATE TABLE a (n bigint PRIMARY KEY, t text)");
+  target = make_target("a", kColumns, {"n"});
+  expect_fault("ALTER TABLE a DROP CONSTRAINT a_pkey", "42P10",
+               "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+               "ALTER TABLE a ADD PRIMARY KEY (n)");
+}
+
 // However large the batch is, what an assignment converts is converted.
 TEST_F(BadTable, ColumnOfATypeThatIsConvertedToIsNoFault) {
   for (const bool keyed : {false, true}) {
