@@ -125,12 +125,13 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::write_apart(PgLink& l
     }
     roll_back_ = true;
     const Refusal& refusal = *answer.refusal;
-    if (search.all_rows() && blames_table(refusal, rows_statement)) {
-      if (!by_array && is_of_copy(refusal.fault.sqlstate)) {
-        of_copy = refusal.fault;
-        target.plan->put_copy_off();
-        continue;
-      }
+    const bool of_table = blames_table(refusal, rows_statement);
+    if (of_table && !by_array && is_of_copy(refusal.fault.sqlstate)) {
+      of_copy = refusal.fault;
+      target.plan->put_copy_off();
+      continue;
+    }
+    if (of_table && search.all_rows()) {
       const DatabaseFault& fault = of_copy ? *of_copy : refusal.fault;
       for (std::size_t row = 0; row < target.count(); ++row) {
         refuse(batch, target, row, "table_unusable", fault);

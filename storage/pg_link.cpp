@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::string_view kCopyHeader("PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19);
 constexpr std::string_view kCopyTrailer("\377\377", 2);
+// Where the server checks a row against policies; the SQLSTATE is that of a missing permission.
+constexpr std::string_view kRowPolicy = "ExecWithCheckOptions";
 constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kMaxPrepared = 256;  // each takes some 10 kB of the server's memory
 
@@ -168,7 +170,7 @@ Refusal PgLink::refusal_of(const PGresult* result, std::size_t statement) const 
   }
   const std::string_view context = field(result, PG_DIAG_CONTEXT);
   out.statement = statement;
-  out.has_context = !context.empty();
+  out.has_context = !context.empty() || field(result, PG_DIAG_SOURCE_FUNCTION) == kRowPolicy;
   out.copy_row = copy_row(context);
   return out;
 }

@@ -34,7 +34,8 @@ class LinkLost : public std::runtime_error {
 struct Refusal {
   DatabaseFault fault;
   std::size_t statement = 0;  // which of those sent, from 0
-  bool has_context = false;   // raised while a row was at work: in a trigger, at a line of COPY
+  bool has_context = false;   // raised while a row was at work: in a trigger, at a line of COPY,
+                              // by a policy of row-level security
   std::optional<std::size_t> copy_row;  // the row that COPY was at, from 0; a hint only
 };
 
