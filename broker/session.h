@@ -28,12 +28,13 @@ struct Session {
   std::uint64_t connection = 0;      // handle; 0 while the client is away
   std::uint32_t expiry_seconds = 0;  // 0: ends with the connection; mqtt::kNeverExpires
   std::uint16_t send_quota = 65'535;
-  std::uint32_t unacknowledged = 0;  // tokens that storage still holds
-  std::uint64_t held_bytes = 0;      // and with them, of this session's publishes
-  SteadyTime expires_at{};           // while the client is away
-  std::int32_t metered_on = -1;      // see Meter
-  bool state_dirty = false;          // its durable state is to be saved with the next batch
-  bool state_saved = false;          // the database may know this session
+  std::uint32_t unacknowledged = 0;   // tokens that storage still holds
+  std::uint64_t held_bytes = 0;       // and with them, of this session's publishes
+  SteadyTime expires_at{};            // while the client is away
+  std::int32_t metered_on = -1;       // see Meter
+  bool state_dirty = false;           // its durable state is to be saved with the next batch
+  bool state_saved = false;           // the database may know this session
+  bool state_held_something = false;  // and, of it, subscriptions or packet ids
 
   std::vector<const RoutedFilter*> subscriptions;  // in the shard's index, with their options
   std::unique_ptr<mqtt::InboundFlows> inbound;     // made when first needed

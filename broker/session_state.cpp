@@ -56,11 +56,11 @@ std::optional<mqtt::SubscriptionOptions> unpack(std::uint8_t bits) {
 }  // namespace
 
 std::string encode_session_state(const Session& session) {
+  if (!session.persistent()) return {};
   std::string ids;
   if (session.inbound) {
     session.inbound->for_each_durable([&](mqtt::PacketId id) { put(ids, id.value()); });
   }
-  if (!session.persistent() || (session.subscriptions.empty() && ids.empty())) return {};
   std::string out;
   put(out, kForm);
   put(out, session.expiry_seconds);

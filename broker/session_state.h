@@ -8,8 +8,9 @@
 
 namespace hub::broker {
 
-// What of a session must survive the hub, as the bytes that storage keeps: its expiry interval,
-// its subscriptions, and the packet ids of QoS 2 messages whose rows have committed.
+// What of a session must survive the hub, as the bytes that storage keeps: that it exists, its
+// expiry interval, its subscriptions, and the packet ids of QoS 2 messages whose rows have
+// committed.
 //
 //   1 byte   form, 1
 //   4 bytes  session expiry interval, seconds
@@ -18,9 +19,10 @@ namespace hub::broker {
 //   4 bytes  number of packet ids, each 2 bytes
 // All numbers big-endian.
 
-// Empty when there is nothing to survive: the session ends with its connection, or it has neither
-// subscriptions nor packet ids.
+// Empty when the session ends with its connection.
 [[nodiscard]] std::string encode_session_state(const Session& session);
+// The state of a session that has neither subscriptions nor packet ids.
+inline constexpr std::size_t kBareSessionStateBytes = 13;
 
 // Fills a new session, and gives each of its subscriptions to `subscribe`. False, with the session
 // in an unspecified state, for bytes that encode_session_state() does not make.

@@ -240,7 +240,11 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   void acknowledge(Connection::Handle handle, Connection& connection, mqtt::PacketType type,
                    mqtt::PacketId id, mqtt::ReasonCode reason = mqtt::ReasonCode::success);
   void owe(Session& session, Owed owed, std::uint16_t packet_id, std::uint32_t held_bytes = 0);
+  void change_expiry(Session& session, std::uint32_t seconds);
+  // Its durable state goes with a batch soon, or with whichever batch is the next.
   void mark_state_dirty(Session& session);
+  void save_with_next_batch(Session& session);
+  void announce_states();
   void keep_retained(const MessageRef& message);
   [[nodiscard]] MessageId next_message_id();
 
@@ -308,6 +312,7 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   bool room_grew_ = false;                   // since parked_ was last looked at
   std::vector<Connection::Handle> resumed_;  // have unhandled input, and need not wait any more
   std::vector<Session::Handle> dirty_sessions_;
+  bool states_announced_ = false;                // to the sink, since the last batch was closed
   std::vector<std::string> forgotten_sessions_;  // client ids whose durable state is to go
   std::deque<std::string> forgetting_;  // those of which that has not committed, in its order
   boost::unordered_flat_map<std::string, std::uint32_t> forgetting_counts_;  // how often each

@@ -9,6 +9,12 @@
 #include "broker/shard.h"
 
 namespace hub::broker {
+namespace {
+
+// States that wait for a batch before one is asked for on their behalf alone.
+constexpr std::size_t kMostWaitingStates = 1'000;
+
+}  // namespace
 
 using mqtt::ProtocolVersion;
 using mqtt::ReasonCode;
@@ -123,8 +129,10 @@ void Shard::open_session(Connection::Handle handle, Connection& connection,
   session->connection = handle;
   session->username = connect.username.value_or("");
   if (meter_ != nullptr) meter_->device(session->client_id, session->metered_on);
-  session->expiry_seconds = std::min(connect.session_expiry, expiry_max);
-  if (session->state_saved) mark_state_dirty(*session);
+  change_expiry(*session, std::min(connect.session_expiry, expiry_max));
+  // Whoever has an acknowledgement finds the session again: it goes with the first batch that is
+  // closed anyhow.
+  if (!session_present && session->persistent()) save_with_next_batch(*session);
   session->will.reset();
   if (connect.will) {
     MessageView will;
@@ -215,10 +223,9 @@ void Shard::handle_disconnect(Connection::Handle handle, Connection& connection,
            "a session expiry in DISCONNECT where CONNECT had none (section 3.14.2.2.2)");
       return;
     }
-    session->expiry_seconds =
-        std::min(*disconnect->session_expiry,
-                 static_cast<std::uint32_t>(options_.session_expiry_max.count()));
-    if (session->state_saved) mark_state_dirty(*session);
+    change_expiry(*session,
+                  std::min(*disconnect->session_expiry,
+                           static_cast<std::uint32_t>(options_.session_expiry_max.count())));
   }
   const bool with_will = disconnect->reason == ReasonCode::disconnect_with_will_message ||
                          mqtt::is_failure(disconnect->reason);
@@ -282,6 +289,8 @@ void Shard::end_session(Session& session) {
   if (session.state_saved) {
     forgotten_sessions_.push_back(session.client_id);
     sink_->session_state_changed();
+  }
+  if (session.state_held_something) {  // nobody may find it in the next session
     forgetting_.push_back(session.client_id);
     ++forgetting_counts_[session.client_id];
     sink_->acknowledge_after_commit({0, static_cast<std::uint32_t>(Owed::forgetting) << 16, 0});
@@ -296,14 +305,29 @@ void Shard::forgotten_for_good() {
   forgetting_.pop_front();
 }
 
+void Shard::change_expiry(Session& session, std::uint32_t seconds) {
+  if (std::exchange(session.expiry_seconds, seconds) == seconds) return;
+  if (session.state_saved) mark_state_dirty(session);
+}
+
 void Shard::mark_state_dirty(Session& session) {
+  save_with_next_batch(session);
+  announce_states();
+}
+
+void Shard::save_with_next_batch(Session& session) {
   if (session.state_dirty) return;
   session.state_dirty = true;
   dirty_sessions_.push_back(session.handle);
-  sink_->session_state_changed();
+  if (dirty_sessions_.size() >= kMostWaitingStates) announce_states();
+}
+
+void Shard::announce_states() {
+  if (!std::exchange(states_announced_, true)) sink_->session_state_changed();
 }
 
 void Shard::on_batch_closing() {
+  states_announced_ = false;
   for (const std::string& client_id : forgotten_sessions_) {
     // A new session of the same client may have been saved since; it is saved below.
     sink_->save_session_state(client_id, {});
@@ -316,6 +340,7 @@ void Shard::on_batch_closing() {
     const std::string state = encode_session_state(*session);
     if (state.empty() && !session->state_saved) continue;
     session->state_saved = !state.empty();
+    session->state_held_something |= state.size() > kBareSessionStateBytes;
     sink_->save_session_state(session->client_id, state);
   }
 }
@@ -325,6 +350,7 @@ void Shard::restore_session(std::string_view client_id, std::string_view state) 
   if (home_of(client_id) != id_) return;
   Session& session = make_session(client_id);
   session.state_saved = true;
+  session.state_held_something = true;
   const bool known_form = decode_session_state(
       state, session,
       [&](std::string_view filter, mqtt::SubscriptionOptions options, std::uint32_t id) {

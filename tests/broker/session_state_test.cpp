@@ -47,14 +47,22 @@ TEST(SessionState, SurvivesARoundTrip) {
   EXPECT_EQ(encode_session_state(back.session), bytes);
 }
 
-TEST(SessionState, IsEmptyWhenNothingHasToSurvive) {
+TEST(SessionState, OfASessionThatHasNothingIsThatItExists) {
   Session session;
   session.expiry_seconds = 60;
-  EXPECT_EQ(encode_session_state(session), "");
+  const std::string bytes = encode_session_state(session);
+  EXPECT_EQ(bytes.size(), kBareSessionStateBytes);
+  Sample back;
+  ASSERT_TRUE(back.decode(bytes));
+  EXPECT_EQ(back.session.expiry_seconds, 60u);
+  EXPECT_TRUE(back.session.subscriptions.empty());
+}
+
+TEST(SessionState, IsEmptyWhenTheSessionEndsWithItsConnection) {
   Sample sample;
   sample.fill();
   sample.session.expiry_seconds = 0;
-  EXPECT_EQ(encode_session_state(sample.session), "") << "it ends with its connection";
+  EXPECT_EQ(encode_session_state(sample.session), "");
 }
 
 TEST(SessionState, RefusesEveryPrefixAndEveryTail) {

@@ -93,7 +93,60 @@ TEST_P(SessionTest, KnowsAQos2PacketIdAfterARestart) {
   EXPECT_EQ(ledger.taken().size(), 1u);
   publisher.send(mqtt::client::encode_ack(ProtocolVersion::v5, PacketType::pubrel, 1));
   publisher.expect_ack(PacketType::pubcomp, 1);
-  EXPECT_EQ(ledger.state("pub"), "") << "nothing is left to remember";
+  publisher.vanish();
+  settle();
+  broker.reset();
+  start({}, ledger.stored());
+  RawMqttClient again{port};
+  EXPECT_TRUE(again.connect("pub", false, 100).session_present);
+  again.publish("rows/a", "two", Qos::exactly_once, 1);
+  again.expect_ack(PacketType::pubrec, 1);
+  EXPECT_EQ(ledger.taken().back(), "two") << "the packet id was free";
+}
+
+// Whoever has an acknowledgement finds the session again, though it has nothing but its existence.
+TEST_P(SessionTest, KnowsAfterARestartThatASessionExists) {  // [MQTT-3.2.2-3]
+  const auto connects_again = [&](bool clean_start) {
+    broker.reset();
+    start({}, ledger.stored());
+    RawMqttClient publisher{port};
+    return publisher.connect("pub", clean_start, 100).session_present;
+  };
+  {
+    RawMqttClient publisher{port};
+    EXPECT_FALSE(publisher.connect("pub", false, 100).session_present);
+    publisher.publish("rows/a", "one", Qos::at_least_once, 1);
+    publisher.expect_ack(PacketType::puback, 1);
+  }
+  EXPECT_TRUE(connects_again(false));
+  EXPECT_TRUE(connects_again(false));
+  EXPECT_FALSE(connects_again(true));
+}
+
+TEST_P(SessionTest, HoldsNoConnackForASessionThatHadNothing) {
+  RawMqttClient publisher{port};
+  publisher.connect("pub", false, 100);
+  publisher.publish("rows/a", "one", Qos::at_least_once, 1);
+  publisher.expect_ack(PacketType::puback, 1);
+  ASSERT_NE(ledger.state("pub"), "");
+  publisher.vanish();
+  settle();
+  ledger.hold();
+  EXPECT_TRUE(client("pub").quiet()) << "it is connected while the database is away";
+}
+
+TEST_P(SessionTest, AsksForABatchOfItsOwnOnlyForManySessionsThatHaveNothing) {
+  for (int i = 0; i < 10; ++i) {
+    RawMqttClient{port}.connect("few" + std::to_string(i), false, 100);
+  }
+  settle();
+  EXPECT_TRUE(ledger.stored().empty());
+  const int many = 1'001 * static_cast<int>(GetParam()) * 2;
+  for (int i = 0; i < many; ++i) {
+    RawMqttClient{port}.connect("many" + std::to_string(i), false, 100);
+  }
+  settle();
+  EXPECT_GE(ledger.stored().size(), 1'000u);
 }
 
 TEST_P(SessionTest, ForgetsPacketIdsForGoodBeforeACleanStartGoesOn) {
