@@ -46,6 +46,21 @@ TEST_F(KeyedRows, UpdateKeepsTheLast) {
   EXPECT_EQ(outcome().duplicates, 3u);
 }
 
+TEST_F(KeyedRows, UpdateKeepsTheLastAlsoOfABatchThatIsTakenApart) {
+  for (const bool copies : {false, true}) {
+    if (copies) h.copy_always();
+    h.outcomes.clear();
+    h.database().query(
+        "DROP TABLE IF EXISTS k; CREATE TABLE k (n bigint PRIMARY KEY, t text CHECK (t <> 'bad'))");
+    write(updating,
+          {{1, "a"}, {2, "bad"}, {1, "b"}, {2, "c"}, {3, "bad"}, {1, "d"}, {2, "bad"}, {4, "e"}});
+    EXPECT_EQ(table(), "1|d\n2|c\n4|e");
+    EXPECT_EQ(outcome().committed, 3u);
+    EXPECT_EQ(outcome().duplicates, 3u);  // one of them bad: nobody asked the table of it
+    EXPECT_EQ(outcome().dead_letters, 2u);
+  }
+}
+
 TEST_F(KeyedRows, UpdateOfATableThatIsAllKeyIgnores) {
   h.database().query("CREATE TABLE k (n bigint, t text, PRIMARY KEY (t, n))");
   const auto target = make_target("k", kColumns, {"n", "t"}, OnConflict::update);
