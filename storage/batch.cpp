@@ -1,6 +1,7 @@
 #include "storage/batch.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 
 #include "base/topic.h"
@@ -46,6 +47,21 @@ std::string_view cut(std::string_view text, std::size_t limit) {
   if (text.size() <= limit) return text;
   while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
   return text.substr(0, limit);
+}
+
+// 0 when what begins there is no message that keep() has written.
+std::size_t first_message_bytes(std::string_view messages) {
+  KeptHeader header;
+  if (messages.size() < sizeof header) return 0;
+  const auto byte_at = [&](std::size_t at) { return static_cast<unsigned char>(messages[at]); };
+  if (byte_at(offsetof(KeptHeader, qos)) > static_cast<unsigned char>(Qos::exactly_once) ||
+      byte_at(offsetof(KeptHeader, retain)) > 1) {
+    return 0;
+  }
+  std::memcpy(&header, messages.data(), sizeof header);
+  const std::uint64_t bytes = sizeof header + std::uint64_t{header.topic_bytes} +
+                              header.client_id_bytes + header.username_bytes + header.payload_bytes;
+  return bytes > messages.size() ? 0 : bytes;
 }
 
 }  // namespace
@@ -102,27 +118,21 @@ MessageView KeptMessages::view(std::uint32_t number) const {
 }
 
 std::size_t KeptMessages::count_all(std::string_view messages) {
-  KeptMessages all;
-  return all.add_all(messages) ? all.count() : 0;
+  std::size_t count = 0;
+  while (!messages.empty()) {
+    const std::size_t bytes = first_message_bytes(messages);
+    if (bytes == 0) return 0;
+    messages.remove_prefix(bytes);
+    ++count;
+  }
+  return count;
 }
 
 bool KeptMessages::add_all(std::string_view messages) {
-  const std::size_t first = starts_.size();
+  if (!messages.empty() && count_all(messages) == 0) return false;
   for (std::size_t at = 0; at < messages.size();) {
-    const std::size_t left = messages.size() - at;
-    KeptHeader header;
-    bool whole = left >= sizeof header;
-    if (whole) std::memcpy(&header, messages.data() + at, sizeof header);
-    const std::uint64_t bytes = !whole ? 0
-                                       : sizeof header + std::uint64_t{header.topic_bytes} +
-                                             header.client_id_bytes + header.username_bytes +
-                                             header.payload_bytes;
-    if (!whole || bytes > left) {
-      starts_.resize(first);
-      return false;
-    }
     starts_.push_back(bytes_.size() + at);
-    at += bytes;
+    at += first_message_bytes(messages.substr(at));
   }
   bytes_.append(messages);
   return true;
@@ -135,7 +145,6 @@ void KeptMessages::clear() noexcept {
 
 void DeadLetters::add(const Cause& cause, const MessageView& message, std::uint32_t attempts) {
   constexpr std::size_t kDetailBytes = 2000;
-  constexpr std::int16_t kFields = 14;
   const auto received =
       std::chrono::duration_cast<std::chrono::microseconds>(message.received_at.time_since_epoch());
   ByteBuffer& out = rows_;

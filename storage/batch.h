@@ -57,6 +57,7 @@ class DeadLetters {
   static constexpr std::string_view kCopySql =
       "COPY iothub.dead_letter (message_id, received_at, rule, action, reason, detail, sqlstate, "
       "topic, client_id, username, qos, retain, payload, attempts) FROM STDIN (FORMAT binary)";
+  static constexpr std::int16_t kFields = 14;
 
   struct Cause {
     std::string_view rule;

@@ -63,14 +63,21 @@ class Reader {
     left_.remove_prefix(bytes);
     return out;
   }
-  void skip(std::int32_t bytes) {  // a length of COPY: negative for NULL
-    if (bytes <= 0) return;
-    if (static_cast<std::size_t>(bytes) > left_.size()) fail();
-    if (!failed_) left_.remove_prefix(static_cast<std::size_t>(bytes));
+  void field() {  // of a row in COPY's form
+    const auto bytes = number<std::int32_t>();
+    if (bytes < -1 || (bytes > 0 && static_cast<std::size_t>(bytes) > left_.size())) fail();
+    if (!failed_ && bytes > 0) left_.remove_prefix(static_cast<std::size_t>(bytes));
+  }
+  // Of messages or rows: what several records have can be added up.
+  std::int64_t amount() {
+    constexpr std::int64_t kMost = std::int64_t{1} << 40;
+    const auto value = number<std::int64_t>();
+    if (value < -kMost || value > kMost) fail();
+    return failed_ ? 0 : value;
   }
   LedgerCounts counts() {
     LedgerCounts out;
-#define HUB_COUNT(name) out.name = number<std::int64_t>();
+#define HUB_COUNT(name) out.name = amount();
     HUB_LEDGER_COUNTS(HUB_COUNT)
 #undef HUB_COUNT
     return out;
@@ -135,13 +142,12 @@ RowTargetPtr read_target(std::string_view text) {
   return target;
 }
 
-// Whether that is so many rows in COPY's form.
-bool are_rows(std::string_view rows, std::size_t count) {
+// Whether that is so many rows in COPY's form, of so many fields each.
+bool are_rows(std::string_view rows, std::size_t count, std::size_t fields) {
   Reader in(rows);
   for (; count > 0 && !in.failed(); --count) {
-    for (int fields = in.number<std::int16_t>(); fields > 0 && !in.failed(); --fields) {
-      in.skip(in.number<std::int32_t>());
-    }
+    if (in.number<std::uint16_t>() != fields) in.fail();
+    for (std::size_t left = fields; left > 0 && !in.failed(); --left) in.field();
   }
   return in.done();
 }
@@ -224,8 +230,8 @@ std::string joined_ranges(const std::string& a, const std::string& b) {
 void read_ledger(Reader& in, LedgerEntries& ledger) {
   for (std::size_t left = in.count(8); left > 0; --left) {
     LedgerEntries::Rule entry{std::string(in.text()), in.counts(), {}, {}, {}};
-    entry.rows.rows = in.number<std::int64_t>();
-    entry.rows.duplicates = in.number<std::int64_t>();
+    entry.rows.rows = in.amount();
+    entry.rows.duplicates = in.amount();
     ledger.rules.push_back(std::move(entry));
   }
   for (std::size_t left = in.count(16); left > 0; --left) {
@@ -237,13 +243,15 @@ void read_ledger(Reader& in, LedgerEntries& ledger) {
     const std::string rule(in.text());
     const std::string device(in.text());
     const std::string seen(in.text());
-    ledger.sequences.push_back({rule, device, seen, in.number<std::int64_t>()});
+    const auto given_up = in.number<std::int64_t>();
+    if (given_up < 0) in.fail();
+    ledger.sequences.push_back({rule, device, seen, given_up});
   }
   ledger.meter = in.text();
   ledger.shard = in.number<std::int64_t>();
   for (std::size_t left = in.count(16); left > 0; --left) {
     const auto half_kilobytes = in.number<std::int64_t>();
-    ledger.usage.push_back({half_kilobytes, in.number<std::int64_t>()});
+    ledger.usage.push_back({half_kilobytes, in.amount()});
   }
   for (std::size_t left = in.count(16); left > 0; --left) {
     const auto day = in.number<std::int64_t>();
@@ -314,11 +322,12 @@ struct Parsed {
         part.messages.push_back(in.number<std::uint32_t>());
         sound = sound && part.messages.back() < message_count;
       }
-      sound = sound && part.target && are_rows(part.rows, part.messages.size());
+      sound = sound && part.target &&
+              are_rows(part.rows, part.messages.size(), part.target->columns.size());
     }
     dead_letters = static_cast<std::size_t>(in.number<std::uint64_t>());
     dead_letter_rows = in.text();
-    sound = sound && are_rows(dead_letter_rows, dead_letters);
+    sound = sound && are_rows(dead_letter_rows, dead_letters, DeadLetters::kFields);
     for (std::size_t left = in.count(24); left > 0; --left) {
       Receipt& receipt = failed_by_rule.emplace_back();
       receipt.message.high = in.number<std::uint64_t>();

@@ -153,6 +153,31 @@ TEST_F(SpoolRecord, NoPartOfOneIsTakenAndTheBatchStaysAsItWas) {
   EXPECT_EQ(batch.messages.count(), 0u);
 }
 
+TEST_F(SpoolRecord, RowsMustHaveTheFieldsOfTheirTarget) {
+  const auto batch = make_batch(7);
+  const auto three = make_target("a", {plain->columns[0], plain->columns[1], plain->columns[1]});
+  TargetRows& rows = batch->rows_of(plan_of(three));
+  rows.rows.append(batch->targets()[0].rows.view());
+  rows.messages = batch->targets()[0].messages;
+  Batch back;
+  back.clear(++serial);
+  EXPECT_EQ(add(write_spool_record(*batch, targets), back), SpoolRecordProblem::malformed);
+}
+
+TEST_F(SpoolRecord, MessagesMustHaveAQosThatThereIs) {
+  const auto batch = make_batch(7);
+  std::string messages(batch->messages.all());
+  KeptMessages kept;
+  EXPECT_TRUE(kept.add_all(messages));
+  const std::size_t count = kept.count();
+  messages[40] = 3;
+  EXPECT_FALSE(kept.add_all(messages));
+  messages[40] = 2;
+  messages[41] = 2;  // retain
+  EXPECT_FALSE(kept.add_all(messages));
+  EXPECT_EQ(kept.count(), count);
+}
+
 TEST_F(SpoolRecord, AnyByteMayBeWrong) {
   const std::string record = write_spool_record(*make_batch(7), targets);
   for (std::size_t at = 1; at < record.size(); ++at) {
