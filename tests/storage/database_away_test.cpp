@@ -6,12 +6,13 @@
 #include <random>
 
 #include "storage/session_states.h"
-#include "tests/storage/fault_proxy.h"
 #include "tests/storage/writer_harness.h"
+#include "tests/support/fault_proxy.h"
 
 namespace hub::storage {
 namespace {
 
+using test::FaultProxy;
 using test::PostgresServer;
 
 const std::vector<Column> kColumns = {make_column("n", ColumnType::int8, "bigint"),
@@ -89,7 +90,7 @@ struct ProxiedWriter {
 TEST(DatabaseAway, SendsNoBatchAgainThatCommittedUnheard) {
   for (const Way way : kWays) {
     ProxiedWriter w(way);
-    w.proxy.hold_answers(done_by(way));
+    w.proxy.hold(FaultProxy::Side::server, done_by(way));
     for (int i = 1; i < 10; ++i) w.h.append(w.target, i);
     w.h.writer().end_of_turn();
     w.h.run_until([&] { return w.proxy.holds(); });
@@ -109,12 +110,12 @@ TEST(DatabaseAway, SendsNoBatchAgainThatCommittedUnheard) {
 TEST(DatabaseAway, SendsABatchAgainThatWasCutOffBeforeItsEnd) {
   for (const Way way : kWays) {
     ProxiedWriter w(way);
-    w.proxy.hold_questions(rows_by(way));
+    w.proxy.hold(FaultProxy::Side::hub, rows_by(way));
     for (int i = 1; i < 10; ++i) w.h.append(w.target, i);
     w.h.writer().end_of_turn();
     w.h.run_until([&] { return w.proxy.holds(); });
     w.proxy.cut();
-    w.proxy.release();
+    w.proxy.heal();
     w.h.run_until_idle();
     EXPECT_EQ(w.h.acknowledged, numbers(10));
     EXPECT_EQ(w.h.database().query(kCounts), "10|10");
@@ -127,7 +128,7 @@ TEST(DatabaseAway, SendsABatchAgainThatWasCutOffBeforeItsEnd) {
 TEST(DatabaseAway, CommitsNothingOfAnEarlierHubAfterItsSessionStatesWereLoaded) {
   for (const char* held_from : {"", "PGCOPY"}) {  // before the batch, and in the midst of it
     ProxiedWriter w;
-    w.proxy.hold_questions(held_from);
+    w.proxy.hold(FaultProxy::Side::hub, held_from);
     w.h.when_closing = [&] { w.h.writer().save_session_state("c1", "packet ids"); };
     w.h.append(w.target, 1);
     w.h.writer().end_of_turn();
@@ -138,7 +139,7 @@ TEST(DatabaseAway, CommitsNothingOfAnEarlierHubAfterItsSessionStatesWereLoaded) 
     load_session_states(w.h.database().url(),
                         [&](std::string_view, std::string_view) { ++states; });
     EXPECT_EQ(states, 0);
-    w.proxy.release();
+    w.proxy.heal();
     w.h.restart_writer();
     w.h.append(w.target, 2);
     w.h.run_until_idle();
@@ -155,8 +156,8 @@ TEST(DatabaseAway, CommitsNothingOfAnEarlierHubAfterItsSessionStatesWereLoaded) 
 
 TEST(DatabaseAway, GivesUpALinkThatIsABlackHole) {
   ProxiedWriter w;
-  w.proxy.hold_questions();
-  w.proxy.hold_answers();
+  w.proxy.hold(FaultProxy::Side::hub);
+  w.proxy.hold(FaultProxy::Side::server);
   for (int i = 1; i < 10; ++i) w.h.append(w.target, i);
   w.h.run_until_idle();
   EXPECT_EQ(w.h.acknowledged, numbers(10));
@@ -169,7 +170,7 @@ TEST(DatabaseAway, GivesUpALinkThatIsABlackHole) {
 TEST(DatabaseAway, EndsTheBackendThatAnAbandonedBatchIsStuckIn) {
   ProxiedWriter w;
   w.h.options().answer_timeout = std::chrono::seconds(5);
-  w.proxy.hold_questions("PGCOPY");
+  w.proxy.hold(FaultProxy::Side::hub, "PGCOPY");
   w.h.append(w.target, 1);
   w.h.writer().end_of_turn();
   w.h.run_until([&] { return w.counters().answer_timeouts.value() > 0; });
@@ -185,13 +186,13 @@ TEST(DatabaseAway, RefusesABatchThatArrivesAfterItsLinkWasGivenUp) {
   const auto keyed = make_target("k", kColumns, {"n"}, OnConflict::update);
   for (int i = 0; i < 2; ++i) w.h.append(keyed, 1, "first");  // a repeat: from now on by array
   w.h.run_until_idle();
-  w.proxy.hold_questions(rows_by(Way::array));
+  w.proxy.hold(FaultProxy::Side::hub, rows_by(Way::array));
   w.h.append(keyed, 1, "early");
   w.h.run_until_idle();  // by another link
   w.h.append(keyed, 1, "late");
   w.h.run_until_idle();
   const std::size_t logged = PostgresServer::instance().log().size();
-  w.proxy.release();
+  w.proxy.heal();
   w.h.run_until([&] {
     w.h.run_handlers(1);
     return PostgresServer::instance().log().find("IH001", logged) != std::string::npos;

@@ -3,12 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/storage/fault_proxy.h"
 #include "tests/storage/spooling_writer.h"
+#include "tests/support/fault_proxy.h"
 
 namespace hub::storage {
 namespace {
 
+using test::FaultProxy;
 using test::PostgresServer;
 using testing::Contains;
 using testing::StartsWith;
@@ -110,7 +111,7 @@ TEST(Spooling, DoesNotRepeatABatchThatCommittedUnheardAndWasSpooled) {
   ProxiedSpooling p;
   SpoolingWriter& w = p.w;
   w.write(0, 1);
-  p.proxy.hold_answers("INSERT ");
+  p.proxy.hold(FaultProxy::Side::server, "INSERT ");
   w.write(1, 20);  // the first of them is in the database
   EXPECT_EQ(w.h().database().count("SELECT count(*) FROM a"), 2);
   p.proxy.cut();
@@ -126,10 +127,10 @@ TEST(Spooling, ABatchThatIsSpooledWhileItsAnswerIsLateIsOnlyRemoved) {
   w.write(0, 1);
   w.run_until_drained();
   const auto connections = w.counters().connections.value();
-  p.proxy.hold_answers("INSERT ");
+  p.proxy.hold(FaultProxy::Side::server, "INSERT ");
   w.write(1, 2);
   EXPECT_EQ(w.h().writer().spooled().records, 1u);
-  p.proxy.release();
+  p.proxy.heal();
   w.run_until_drained();
   w.write(2, 4);
   w.run_until_drained();
@@ -141,11 +142,11 @@ TEST(Spooling, TurnsToTheSpoolWhenTheDatabaseIsABlackHole) {
   ProxiedSpooling p;
   SpoolingWriter& w = p.w;
   w.write(0, 1);
-  p.proxy.hold_questions();
+  p.proxy.hold(FaultProxy::Side::hub);
   w.write(1, 10);
   EXPECT_EQ(w.counters().answer_timeouts.value(), 0u) << "long before the link is given up";
   p.proxy.cut();
-  p.proxy.release();
+  p.proxy.heal();
   w.run_until_drained();
   EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(10));
 }

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -44,6 +45,8 @@ FileDescriptor unix_socket() {
   return FileDescriptor{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
 }
 
+constexpr Clock::time_point kNever = Clock::time_point::max();
+
 // One direction of a link.
 struct Way {
   struct Piece {
@@ -52,14 +55,24 @@ struct Way {
   };
   std::deque<Piece> pieces;
   std::size_t held_bytes = 0;
-  bool ended = false;      // nothing more comes in
-  bool shut = false;       // its end was passed on
-  bool discarded = false;  // what comes is thrown away
+  std::optional<std::string> hold_from;  // what has this text, and all after it, is kept
+  bool holds = false;                    // it has been seen
+  bool ended = false;                    // nothing more comes in
+  bool shut = false;                     // its end was passed on
+  bool discarded = false;                // what comes is thrown away
 
   void put(std::string_view bytes, std::chrono::milliseconds delay) {
     if (discarded || bytes.empty()) return;
-    pieces.push_back({Clock::now() + delay, std::string{bytes}});
+    if (hold_from && bytes.find(*hold_from) != std::string_view::npos) holds = true;
+    pieces.push_back({holds ? kNever : Clock::now() + delay, std::string{bytes}});
     held_bytes += bytes.size();
+  }
+  void release() {
+    hold_from.reset();
+    holds = false;
+    for (Piece& piece : pieces) {
+      if (piece.due == kNever) piece.due = Clock::now();
+    }
   }
   void discard() {
     discarded = true;
@@ -127,6 +140,15 @@ class FaultProxy::Loop {
       ::shutdown((side == Side::hub ? link.hub : link.server).get(), SHUT_WR);
     }
   }
+  void hold(Side from, std::string_view text) {
+    for (Link& link : links_) {
+      (from == Side::hub ? link.questions : link.answers).hold_from = text;
+    }
+  }
+  [[nodiscard]] bool holds() const {
+    return std::ranges::any_of(
+        links_, [](const Link& link) { return link.questions.holds || link.answers.holds; });
+  }
   void stall() {
     for (Link& link : links_) link.stalled = true;
   }
@@ -137,6 +159,8 @@ class FaultProxy::Loop {
   void heal() {
     for (Link& link : links_) {
       link.stalled = false;
+      link.questions.release();
+      link.answers.release();
       if (!link.server) link.dead = true;
     }
     black_hole_ = false;
@@ -190,7 +214,7 @@ class FaultProxy::Loop {
     pollfd server{link.server.get(), 0, 0};
     const auto look = [&](const Way& way, pollfd& from, pollfd& to) {
       if (!way.ended && way.held_bytes < kHeldBytes) from.events |= POLLIN;
-      if (link.stalled || way.pieces.empty()) return;
+      if (link.stalled || way.pieces.empty() || way.pieces.front().due == kNever) return;
       const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
           way.pieces.front().due - Clock::now());
       if (left.count() < 0) {
@@ -345,6 +369,16 @@ std::uint64_t FaultProxy::commits_cut() const { return loop_->commits_cut(); }
 
 void FaultProxy::half_close(Side side) {
   loop_->change([side](Loop& loop) { loop.half_close(side); });
+}
+
+void FaultProxy::hold(Side from, std::string_view text) {
+  loop_->change([&](Loop& loop) { loop.hold(from, text); });
+}
+
+bool FaultProxy::holds() const {
+  bool out = false;
+  loop_->change([&](Loop& loop) { out = loop.holds(); });
+  return out;
 }
 
 void FaultProxy::stall() {

@@ -42,6 +42,12 @@ class FaultProxy {
 
   // What follows lasts until heal().
 
+  // Of the links that exist, keeps what that side sends, from the first piece on that has `text` in
+  // it. It is passed on by heal(), even if its sender has gone by then.
+  void hold(Side from, std::string_view text = {});
+  // True when something is being kept so.
+  [[nodiscard]] bool holds() const;
+
   // Nothing passes in either direction, on the links that exist; new ones are served. What was
   // sent meanwhile is passed on by heal(), even if its sender has gone by then.
   void stall();
