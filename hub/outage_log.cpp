@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace hub {
 namespace {
 
@@ -35,10 +37,20 @@ void OutageLog::unavailable(std::uint32_t shard, const storage::DatabaseFault& f
     return;
   }
   if (trouble == storage::Trouble::ended) {
+    only_repeats_ = ended_told_ && now - *ended_told_ < kRepeat;
+    if (only_repeats_) {
+      ++ended_untold_;
+      return;
+    }
+    ended_told_ = now;
+    const std::uint64_t left_out = std::exchange(ended_untold_, 0);
     write_(log::Level::warning,
            fmt::format("the database ended the hub's connection, {} until the next one is there: "
-                       "{}{}",
-                       waits_, fault.message, state));
+                       "{}{}{}",
+                       waits_, fault.message, state,
+                       left_out == 0
+                           ? std::string{}
+                           : fmt::format(" (and {} more since this was last told)", left_out)));
     return;
   }
   write_(log::Level::error, fmt::format("the database is away, {}: {}; {}: {}{}", waits_, text.what,
@@ -50,8 +62,10 @@ void OutageLog::available(std::uint32_t shard, Clock::time_point now) {
   if (shards_.erase(shard) == 0 || !shards_.empty()) return;
   const std::chrono::duration<double> away = now - since_;
   const bool only_a_batch = told_.size() == 1 && told_.contains(storage::Trouble::batch_refused);
+  const bool only_ended = told_.size() == 1 && told_.contains(storage::Trouble::ended);
   last_.reset();
   told_.clear();
+  if (only_ended && only_repeats_) return;
   if (only_a_batch) {
     write_(log::Level::info, "the batch is in");
   } else {

@@ -18,7 +18,7 @@ namespace hub {
 // Says in the log what is wrong with the database and what to do: a line when the first shard finds
 // it away, one when the reason becomes another, one when the last shard has it back. However many
 // shards there are and attempts are made; a reason that comes again and again is told once a
-// minute.
+// minute, and so is a server that ends connection after connection and takes the next.
 //
 // The same for tables that cannot be written, and for the spool.
 //
@@ -51,8 +51,11 @@ class OutageLog {
   std::mutex mutex_;
   std::set<std::uint32_t> shards_;  // that find it away
   Clock::time_point since_{};
-  std::optional<storage::Trouble> last_;                           // the reason told last
-  std::map<storage::Trouble, Clock::time_point> told_;             // of this outage
+  std::optional<storage::Trouble> last_;                // the reason told last
+  std::map<storage::Trouble, Clock::time_point> told_;  // of this outage
+  std::optional<Clock::time_point> ended_told_;         // of any outage
+  std::uint64_t ended_untold_ = 0;                      // since then
+  bool only_repeats_ = false;                           // this outage began with one of those
   std::map<std::string, std::set<std::uint32_t>> faulty_targets_;  // rule and action; its shards
   std::set<std::uint32_t> spooling_;  // shards whose spool has something
   Clock::time_point spooling_since_{};

@@ -99,6 +99,26 @@ TEST_F(OutageLogTest, SaysThatTheServerEndedTheConnectionWithoutAlarm) {
                        "the database is back after 2.0 s"}));
 }
 
+TEST_F(OutageLogTest, TellsOnceAMinuteOfAServerThatEndsConnectionAfterConnection) {
+  const DatabaseFault ended{"57P01", "terminating connection"};
+  for (int second = 0; second < 60; second += 2) {
+    log.unavailable(0, ended, start + std::chrono::seconds(second));
+    log.available(0, start + std::chrono::seconds(second + 1));
+  }
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[1], "the database is back after 1.0 s");
+  log.unavailable(0, ended, start + 60s);
+  ASSERT_EQ(lines.size(), 3u);
+  EXPECT_NE(lines[2].find("(SQLSTATE 57P01) (and 29 more since this was last told)"),
+            std::string::npos);
+  log.available(0, start + 61s);
+  log.unavailable(0, ended, start + 62s);
+  log.unavailable(0, refused, start + 63s);
+  log.available(0, start + 64s);
+  ASSERT_EQ(lines.size(), 6u) << "another reason is told, and that it is over";
+  EXPECT_EQ(lines[5], "the database is back after 2.0 s");
+}
+
 TEST_F(OutageLogTest, TellsOnceOfATableThatNoShardCanWrite) {
   const storage::RowTarget target{"r", "dump a", "public", "a", {}, {}, {}};
   const DatabaseFault gone{"42P01", "relation \"a\" does not exist"};
