@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "broker/broker.h"
+#include "tests/broker/no_sink.h"
 #include "tests/support/program.h"
 #include "tests/support/raw_mqtt_client.h"
 
@@ -12,18 +13,6 @@ namespace hub::broker {
 namespace {
 
 using test::RawMqttClient;
-
-class NoSink final : public PublishSink {
- public:
-  Route route(std::string_view) override { return nullptr; }
-  bool take(Route, const MessageView&, Publisher&) override { return false; }
-  void acknowledge_after_commit(AckToken) override {}
-  void session_state_changed() override {}
-  void save_session_state(std::string_view, std::string_view) override {}
-  void end_of_turn() override {}
-  std::int64_t room_bytes() const noexcept override { return 1 << 20; }
-  bool idle() const noexcept override { return true; }
-};
 
 class ConnectionBound : public testing::TestWithParam<std::uint32_t> {
  protected:

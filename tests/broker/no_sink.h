@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "broker/publish_sink.h"
+
+namespace hub::broker {
+
+// Wants nothing, and has always done it.
+class NoSink final : public PublishSink {
+ public:
+  Route route(std::string_view) override { return nullptr; }
+  bool take(Route, const MessageView&, Publisher&) override { return false; }
+  void acknowledge_after_commit(AckToken) override {}
+  void session_state_changed() override {}
+  void save_session_state(std::string_view, std::string_view) override {}
+  void end_of_turn() override {}
+  std::int64_t room_bytes() const noexcept override { return 1 << 20; }
+  bool idle() const noexcept override { return true; }
+};
+
+}  // namespace hub::broker
