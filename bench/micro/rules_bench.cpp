@@ -36,7 +36,8 @@ table = "climate"
 class Tables final : public Catalogue {
  public:
   [[nodiscard]] std::optional<TableSchema> table(std::string_view name) const override {
-    TableSchema table{.schema = "public", .name = std::string(name), .columns = {}, .unique_keys = {}};
+    TableSchema table{
+        .schema = "public", .name = std::string(name), .columns = {}, .unique_keys = {}};
     const auto add = [&](const char* column, ColumnType type) {
       Column& added = table.columns.emplace_back();
       added.name = column;

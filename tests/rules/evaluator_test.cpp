@@ -13,7 +13,8 @@ namespace {
 
 std::shared_ptr<const RuleSet> compile(std::string_view toml) {
   FakeCatalogue catalogue;
-  catalogue.add("climate (device text not null key, ts timestamptz, t float8, h float8, state text)");
+  catalogue.add(
+      "climate (device text not null key, ts timestamptz, t float8, h float8, state text)");
   catalogue.add("telemetry (received_at timestamptz, device text, topic text, payload jsonb)");
   const RuleFiles files = parse_rules(toml, "rules.toml");
   Compilation compiled = compile_rules(files.rules, catalogue);
