@@ -1,15 +1,17 @@
 #include "hub/device_ledger.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hub {
 
-void DeviceLedger::Device::mark_dirty() {
-  dirty_ = true;
-  ledger_->dirty_.push_back(this);
+void DeviceLedger::Device::mark_fresh() {
+  is_fresh_ = true;
+  ledger_->use(*this);
+  ledger_->fresh_.push_back(this);
 }
 
-DeviceLedger::Line& DeviceLedger::Device::other_line(std::size_t rule) {
+DeviceLedger::Device::Line& DeviceLedger::Device::other_line(std::size_t rule) {
   if (first_.rule == kNoRule) {
     first_.rule = rule;
     return first_;
@@ -36,31 +38,49 @@ DeviceLedger::Device& DeviceLedger::look_up(std::string_view id) {
 
 // Only when that makes much room, as it looks at every device.
 void DeviceLedger::forget_clean() {
-  if (devices_.size() - std::min(dirty(), devices_.size()) < max_devices_ / 4) return;
+  if (devices_.size() - std::min(used_, devices_.size()) < max_devices_ / 4) return;
   last_ = nullptr;
-  erase_if(devices_, [](const auto& entry) { return !entry.second->dirty_; });
+  erase_if(devices_, [](const auto& entry) { return entry.second->uses_ == 0; });
+}
+
+void DeviceLedger::journal(const Take& take) {
+  for (Device* const device : fresh_) {
+    device->for_each_line([&](Device::Line& line) {
+      if (line.fresh.empty()) return;
+      take(device->id_, line.rule, line.fresh);
+      line.unbooked.add(line.fresh);
+      line.fresh.clear();
+    });
+    device->is_fresh_ = false;
+    if (device->is_unbooked_) {
+      release(*device);
+    } else {
+      device->is_unbooked_ = true;
+      unbooked_.push_back(device);
+    }
+  }
+  fresh_.clear();
 }
 
 void DeviceLedger::begin_round() {
-  round_.insert(round_.end(), dirty_.begin(), dirty_.end());
-  dirty_.clear();
+  for (Device* const device : unbooked_) {
+    device->for_each_line([&](Device::Line& line) {
+      if (line.unbooked.empty()) return;
+      use(*device);
+      round_.push_back({device, line.rule, std::exchange(line.unbooked, {})});
+    });
+    device->is_unbooked_ = false;
+    release(*device);
+  }
+  unbooked_.clear();
 }
 
 void DeviceLedger::take(std::size_t max_lines, const Take& take) {
-  std::size_t taken = 0;
-  while (!round_.empty() && taken < max_lines) {
-    Device& device = *round_.back();
+  for (; !round_.empty() && max_lines > 0; --max_lines) {
+    const RoundLine& line = round_.back();
+    take(line.device->id_, line.rule, line.numbers);
+    release(*line.device);
     round_.pop_back();
-    device.dirty_ = false;
-    const auto empty = [&](Line& line) {
-      if (line.clean()) return;
-      take(device.id_, line);
-      line.counts = {};
-      line.seen.clear();
-      ++taken;
-    };
-    empty(device.first_);
-    for (Line& line : device.others_) empty(line);
   }
 }
 

@@ -17,30 +17,31 @@ void SeenNumbers::add(std::int64_t number) {
     }
     if (number >= last.begin && number < last.end) return;
   }
-  insert(number);
+  if (number == std::numeric_limits<std::int64_t>::max()) return;  // has no successor
+  insert({number, number + 1});
 }
 
-void SeenNumbers::insert(std::int64_t number) {
-  if (number == std::numeric_limits<std::int64_t>::max()) return;  // has no successor
-  // The first range that begins after the number.
-  const auto after =
-      std::upper_bound(ranges_.begin(), ranges_.end(), number,
-                       [](std::int64_t n, const Range& range) { return n < range.begin; });
-  const bool extends_next = after != ranges_.end() && after->begin == number + 1;
-  if (after != ranges_.begin()) {
-    const auto before = std::prev(after);
-    if (number < before->end) return;
-    if (number == before->end) {
-      before->end = extends_next ? after->end : number + 1;
-      if (extends_next) ranges_.erase(after);
-      return;
-    }
+void SeenNumbers::add(const SeenNumbers& others) {
+  for (const Range& range : others.ranges_) insert(range);
+  give_up(static_cast<std::uint64_t>(others.given_up_));
+}
+
+void SeenNumbers::insert(Range added) {
+  // Those that it touches become one with it.
+  const auto first =
+      std::lower_bound(ranges_.begin(), ranges_.end(), added.begin,
+                       [](const Range& range, std::int64_t begin) { return range.end < begin; });
+  auto last = first;
+  for (; last != ranges_.end() && last->begin <= added.end; ++last) {
+    added.begin = std::min(added.begin, last->begin);
+    added.end = std::max(added.end, last->end);
   }
-  if (extends_next) {
-    after->begin = number;
+  if (first != last) {
+    *first = added;
+    ranges_.erase(std::next(first), last);
     return;
   }
-  ranges_.insert(after, {number, number + 1});
+  ranges_.insert(first, added);
   if (ranges_.size() > kMaxRanges) {
     give_up(static_cast<std::uint64_t>(ranges_[1].begin) -
             static_cast<std::uint64_t>(ranges_[0].end));

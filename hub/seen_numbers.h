@@ -15,6 +15,7 @@ class SeenNumbers {
   static constexpr std::size_t kMaxRanges = 64;
 
   void add(std::int64_t number);
+  void add(const SeenNumbers& others);
   void clear();
 
   [[nodiscard]] bool empty() const noexcept { return ranges_.empty(); }
@@ -28,7 +29,7 @@ class SeenNumbers {
     std::int64_t begin;
     std::int64_t end;  // past the last
   };
-  void insert(std::int64_t number);
+  void insert(Range added);
   void give_up(std::uint64_t numbers);
 
   std::vector<Range> ranges_;  // in order, none touching another

@@ -7,7 +7,11 @@ namespace hub {
 ShardLedger::ShardLedger(const rules::RuleSet& rules, std::size_t max_devices)
     : devices_(max_devices) {
   rules_.resize(rules.size());
-  for (std::size_t i = 0; i < rules.size(); ++i) rules_[i].name = rules.plan(i).name();
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    rules_[i].name = rules.plan(i).name();
+    rules_[i].journalled = rules.plan(i).sequence().has_value();
+    journals_ = journals_ || rules_[i].journalled;
+  }
 }
 
 storage::LedgerCounts ShardLedger::RuleAccount::unbooked() const noexcept {
@@ -53,14 +57,21 @@ void ShardLedger::on_refused(const storage::RowTarget& target, const MessageView
   const Rule* const rule = find(target.rule);
   if (rule == nullptr) return;
   const auto index = static_cast<std::size_t>(rule - rules_.data());
-  storage::LedgerCounts& counts = devices_.find(message.client_id).line(index).counts;
+  storage::LedgerCounts& counts = devices_.find(message.client_id).fresh(index).counts;
   --counts.committed;
   ++counts.dead_lettered;
 }
 
-void ShardLedger::begin_booking() { devices_.begin_round(); }
-
 void ShardLedger::book(storage::BatchWriter& writer) {
+  book_rules(writer);
+  if (devices_.clean()) {
+    booking_due_ = false;
+    return;
+  }
+  book_devices(writer);
+}
+
+void ShardLedger::book_rules(storage::BatchWriter& writer) {
   for (Rule& rule : rules_) {
     storage::LedgerCounts counts = rule.taken;
     counts -= rule.given;
@@ -70,16 +81,63 @@ void ShardLedger::book(storage::BatchWriter& writer) {
     rule.keyed_rows = {};
   }
   rows_dirty_ = false;
-  if (devices_.round_done()) return;
-  devices_.take(kDevicesPerBatch, [&](const std::string& device, const DeviceLedger::Line& line) {
-    const std::string& rule = rules_[line.rule].name;
-    if (line.counts != storage::LedgerCounts{}) {
-      writer.add_to_device_ledger(rule, device, line.counts);
+}
+
+// At every instant what the database has of a device is what has been booked, and what the journal
+// says.
+void ShardLedger::book_devices(storage::BatchWriter& writer) {
+  const bool begins = booking_due_ && devices_.round_done();
+  const bool at_once = begins && devices_.waiting() <= kDevicesPerBatch;
+  const std::int64_t number = ++batches_;
+  const auto name_of = [this](std::size_t rule) -> std::string_view { return rules_[rule].name; };
+
+  if (journals_ || begins) {
+    devices_.journal(
+        [&](const std::string& device, std::size_t rule, const DeviceNumbers& numbers) {
+          if (rules_[rule].journalled && !at_once) journal_.add(rule, device, numbers);
+        });
+  }
+  if (auto lines = journal_.take(name_of); !lines.empty()) {
+    writer.add_to_journal({number, false, std::move(lines)});
+  }
+  if (begins) {
+    booking_due_ = false;
+    round_began_ = number;
+    devices_.begin_round();
+  }
+
+  storage::JournalMark mark;
+  if (!devices_.round_done()) {
+    const std::size_t lines = at_once ? ~std::size_t{0} : kDevicesPerBatch;
+    devices_.take(lines,
+                  [&](const std::string& device, std::size_t rule, const DeviceNumbers& numbers) {
+                    if (numbers.counts != storage::LedgerCounts{}) {
+                      writer.add_to_device_ledger(name_of(rule), device, numbers.counts);
+                      if (rules_[rule].journalled && !at_once) {
+                        journal_.take_away(rule, device, numbers.counts);
+                      }
+                    }
+                    if (!numbers.seen.empty()) {
+                      writer.add_to_sequence(name_of(rule), device, numbers.seen.to_string(),
+                                             numbers.seen.given_up());
+                    }
+                  });
+    auto booked = journal_.take(name_of);
+    if (devices_.round_done()) {
+      booked_through_ = round_began_;
+      if (journals_) mark = {round_began_, number};
+    } else if (!booked.empty()) {
+      writer.add_to_journal({number, true, std::move(booked)});
     }
-    if (!line.seen.empty()) {
-      writer.add_to_sequence(rule, device, line.seen.to_string(), line.seen.given_up());
-    }
-  });
+  }
+
+  storage::JournalRange forgotten;
+  if (journals_ && number % kForgetEvery == 0) {
+    forgotten = {forgotten_through_,
+                 std::min(booked_through_, forgotten_through_ + 2 * kForgetEvery)};
+    forgotten_through_ = forgotten.through;
+  }
+  if (mark.added_through > 0 || !forgotten.empty()) writer.mark_journal(mark, forgotten);
 }
 
 std::vector<ShardLedger::RuleAccount> ShardLedger::accounts() const {

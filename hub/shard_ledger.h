@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hub/device_journal.h"
 #include "hub/device_ledger.h"
 #include "rules/rule_set.h"
 #include "storage/batch_writer.h"
@@ -34,6 +35,9 @@ class ShardLedger {
   static constexpr std::size_t kDevicesPerBatch = 1'000;
   // So many that wait to be booked are booked before their time.
   static constexpr std::size_t kManyDirty = 20'000;
+  // What has been booked is removed from the journal with every so many batches, twice as many
+  // entries at most: never so much that a batch is held up.
+  static constexpr std::int64_t kForgetEvery = 1'024;
 
   explicit ShardLedger(const rules::RuleSet& rules, std::size_t max_devices = kMaxDevices);
 
@@ -41,14 +45,14 @@ class ShardLedger {
   void begin_message(std::string_view client_id) { device_ = &devices_.find(client_id); }
   void received(const rules::RulePlan& rule) {
     ++rules_[rule.index()].taken.received;
-    ++device_->line(rule.index()).counts.received;
+    ++device_->fresh(rule.index()).counts.received;
   }
   void ended(const rules::RulePlan& rule, Ending ending) {
     count(rules_[rule.index()].taken, ending);
-    count(device_->line(rule.index()).counts, ending);
+    count(device_->fresh(rule.index()).counts, ending);
   }
   void seen(const rules::RulePlan& rule, std::int64_t number) {
-    device_->line(rule.index()).seen.add(number);
+    device_->fresh(rule.index()).seen.add(number);
   }
 
   // From storage, as CommitListener has it.
@@ -56,15 +60,18 @@ class ShardLedger {
   void on_booked(std::string_view rule, const storage::LedgerCounts& counts);
   void on_refused(const storage::RowTarget& target, const MessageView& message);
 
-  // A batch is closing: gives it what belongs to it, and some of the devices if their time is come.
+  // A batch is closing: gives it what belongs to it; and books some of the devices if their time
+  // has come.
   void book(storage::BatchWriter& writer);
 
   // Something waits for a batch of its own: a device, or the number of keyed rows.
-  [[nodiscard]] bool dirty() const noexcept { return rows_dirty_ || devices_.dirty() > 0; }
-  [[nodiscard]] bool many_dirty() const noexcept { return devices_.dirty() >= kManyDirty; }
-  // Begins to book what is dirty; batches are to be asked for until booked_up().
-  void begin_booking();
-  [[nodiscard]] bool booked_up() const noexcept { return devices_.round_done() && !rows_dirty_; }
+  [[nodiscard]] bool dirty() const noexcept { return rows_dirty_ || !devices_.clean(); }
+  [[nodiscard]] bool many_dirty() const noexcept { return devices_.waiting() >= kManyDirty; }
+  // The next batch begins to book what is dirty; batches are to be asked for until booked_up().
+  void begin_booking() noexcept { booking_due_ = true; }
+  [[nodiscard]] bool booked_up() const noexcept {
+    return devices_.round_done() && !rows_dirty_ && !booking_due_;
+  }
 
   struct RuleAccount {
     std::string rule;
@@ -87,6 +94,7 @@ class ShardLedger {
  private:
   struct Rule {
     std::string name;
+    bool journalled = false;  // its devices' numbers are in the journal until they are booked
     storage::LedgerCounts taken;
     storage::LedgerCounts given;  // of `taken`, to batches
     storage::LedgerCounts booked;
@@ -113,11 +121,21 @@ class ShardLedger {
     }
   }
   Rule* find(std::string_view name);
+  void book_rules(storage::BatchWriter& writer);
+  void book_devices(storage::BatchWriter& writer);
 
   std::vector<Rule> rules_;  // by RulePlan::index()
   DeviceLedger devices_;
   DeviceLedger::Device* device_ = nullptr;
   bool rows_dirty_ = false;
+  bool booking_due_ = false;
+  bool journals_ = false;  // there is such a rule
+
+  DeviceJournal journal_;            // scratch
+  std::int64_t batches_ = 0;         // with something of the devices
+  std::int64_t round_began_ = 0;     // with this one of them
+  std::int64_t booked_through_ = 0;  // as far as the journal has been booked
+  std::int64_t forgotten_through_ = 0;
 };
 
 }  // namespace hub

@@ -158,6 +158,12 @@ class BatchWriter {
   virtual void add_to_sequence(std::string_view rule, std::string_view device,
                                std::string_view seen, std::int64_t given_up) = 0;
 
+  // The devices' numbers that belong to the batch which is closing, until add_to_device_ledger()
+  // and add_to_sequence() book them; at most one entry of each kind. mark: what has been booked
+  // counts no more; forgotten: what a mark has passed is removed.
+  virtual void add_to_journal(JournalEntry entry) = 0;
+  virtual void mark_journal(const JournalMark& mark, const JournalRange& forgotten) = 0;
+
   // Adds to the usage that is billed under that meter's name, and to nothing else: only from
   // on_batch_closing(), with one name for all calls. `half_kilobytes` is the size of each message;
   // `day` counts from 1970, in the calendar of the bills.

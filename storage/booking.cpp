@@ -7,6 +7,7 @@
 
 #include "storage/array_parameter.h"
 #include "storage/ledger_sql.h"
+#include "storage/sql_text.h"
 
 namespace hub::storage {
 namespace {
@@ -58,12 +59,16 @@ std::string Booking::sql(const Batch& batch) const {
       places += fmt::format("{}\"({},{})\"", comma, place->page, place->item);
     }
   });
-  return fmt::format("iothub.book_batch({}, {}, {}, {}, '{{{}}}', '{{{}}}')", writer_, link_,
-                     batch.number, ledger_arrays_sql(batch), pages, places);
+  std::string journal;
+  if (const JournalEntry* const entry = first_added(batch.ledger)) {
+    journal = fmt::format(", {}, {}", entry->number, quote_literal(entry->lines));
+  }
+  return fmt::format("iothub.book_batch({}, {}, {}, {}, '{{{}}}', '{{{}}}'{})", writer_, link_,
+                     batch.number, ledger_arrays_sql(batch), pages, places, journal);
 }
 
 ParameterStatement Booking::statement(const Batch& batch) {
-  enum : std::size_t { link, number, rules, counts, pages, places, kValues };
+  enum : std::size_t { link, number, rules, counts, pages, places, entry, lines, kValues };
   values_.resize(kValues);
   values_[link].clear();
   values_[link].put(link_);
@@ -84,9 +89,14 @@ ParameterStatement Booking::statement(const Batch& batch) {
       values_[array].put(array == pages ? std::uint16_t{0} : place->item);
     }
   });
+  const JournalEntry* const journal = first_added(batch.ledger);
+  values_[entry].clear();
+  values_[entry].put(journal == nullptr ? std::int64_t{0} : journal->number);
+  values_[lines].clear();
+  if (journal != nullptr) values_[lines].append(journal->lines);
   ParameterStatement out{
-      fmt::format("{}SELECT iothub.book_batch({}, $1, $2, $3, $4, $5, $6)", tag_, writer_),
-      {kInt8, kInt8, kTextArray, kInt8Array, kTidArray, kTidArray},
+      fmt::format("{}SELECT iothub.book_batch({}, $1, $2, $3, $4, $5, $6, $7, $8)", tag_, writer_),
+      {kInt8, kInt8, kTextArray, kInt8Array, kTidArray, kTidArray, kInt8, kText},
       {},
       /*recurs=*/true};
   for (const ByteBuffer& value : values_) out.values.push_back(value.view());

@@ -12,7 +12,8 @@
 
 namespace hub::storage {
 
-// What ends each batch: iothub.book_batch(), which sets the writer's mark and adds to the ledger.
+// What ends each batch: iothub.book_batch(), which sets the writer's mark, adds to the ledger, and
+// puts the first entry of the devices' journal in its table.
 // Remembers where the rows were left that it changes; a place that is wrong costs a search, no
 // more.
 class Booking {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace hub::storage {
@@ -58,6 +59,28 @@ struct LedgerRows {
   std::int64_t duplicates = 0;  // absorbed: their key was there
 
   friend bool operator==(const LedgerRows&, const LedgerRows&) = default;
+};
+
+// What a batch adds to the devices' numbers before they are booked, or takes away as it books them:
+// a row of iothub.device_journal, where sql/ says what its lines are.
+struct JournalEntry {
+  std::int64_t number = 0;  // above those of the writer's earlier batches
+  bool booked = false;
+  std::string lines;
+};
+
+// Entries of a writer that count no more: up to these numbers, by JournalEntry::booked.
+struct JournalMark {
+  std::int64_t added_through = 0;  // 0: no mark
+  std::int64_t booked_through = 0;
+};
+
+// Entries that are removed: after the first number, up to the second.
+struct JournalRange {
+  std::int64_t after = 0;
+  std::int64_t through = 0;
+
+  [[nodiscard]] bool empty() const noexcept { return through <= after; }
 };
 
 }  // namespace hub::storage

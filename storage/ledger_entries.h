@@ -46,19 +46,26 @@ struct LedgerEntries {
   std::vector<Rule> rules;
   std::vector<Device> devices;
   std::vector<Sequence> sequences;
+  std::vector<JournalEntry> journal;
+  JournalMark journal_mark;
+  JournalRange journal_forgotten;
   std::string meter;       // whose usage
   std::int64_t shard = 0;  // where it was counted
   std::vector<Usage> usage;
   std::vector<ActiveDevice> active_devices;
 
   [[nodiscard]] bool empty() const noexcept {
-    return rules.empty() && devices.empty() && sequences.empty() && usage.empty() &&
+    return rules.empty() && devices.empty() && sequences.empty() && journal.empty() &&
+           journal_mark.added_through == 0 && journal_forgotten.empty() && usage.empty() &&
            active_devices.empty();
   }
   void clear() noexcept {
     rules.clear();
     devices.clear();
     sequences.clear();
+    journal.clear();
+    journal_mark = {};
+    journal_forgotten = {};
     usage.clear();
     active_devices.clear();
   }

@@ -68,7 +68,7 @@ std::vector<DeviceAccount> read_device_ledger(const std::string& url, const Ledg
   return reading(url, [&](pqxx::transaction_base& transaction) {
     std::vector<DeviceAccount> out;
     for (const auto& row : transaction.exec(std::string("SELECT rule, device, ") + kColumns +
-                                            " FROM iothub.device_ledger" +
+                                            " FROM iothub.device_account" +
                                             where(transaction, filter, true) + " ORDER BY 1, 2")) {
       out.push_back({row[0].as<std::string>(), row[1].as<std::string>(), counts_of(row)});
     }
@@ -81,7 +81,7 @@ std::vector<DeviceGaps> read_gaps(const std::string& url, const LedgerFilter& fi
     std::vector<DeviceGaps> out;
     for (const auto& row : transaction.exec(
              "SELECT rule, device, given_up, lower(seen) AS first, upper(seen) - 1 AS last, "
-             "lower(gap) AS gap_first, upper(gap) - 1 AS gap_last FROM iothub.device_sequence "
+             "lower(gap) AS gap_first, upper(gap) - 1 AS gap_last FROM iothub.device_seen "
              "LEFT JOIN LATERAL unnest(int8multirange(int8range(lower(seen), upper(seen))) - seen) "
              "AS gap ON true" +
              where(transaction, filter, true) +

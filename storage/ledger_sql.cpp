@@ -90,6 +90,59 @@ constexpr const char* kSequenceSql =
     "iothub.merge_seen(s.seen, excluded.seen, least(s.given_up::numeric + excluded.given_up, "
     "9223372036854775807)::bigint) AS m)";
 
+ParameterStatement of_journal(std::string_view writer, const char* sql, ByteBuffer* values,
+                              std::vector<Oid> types) {
+  ParameterStatement out{fmt::format(fmt::runtime(sql), writer), std::move(types), {}, true};
+  for (std::size_t i = 0; i < out.types.size(); ++i) out.values.push_back(values[i].view());
+  return out;
+}
+
+// `values`: seven.
+void add_journal_statements(std::string_view writer, const LedgerEntries& entries,
+                            const JournalEntry* skipped, ByteBuffer* values,
+                            std::vector<ParameterStatement>& out) {
+  const std::size_t rows = entries.journal.size() - (skipped == nullptr ? 0 : 1);
+  if (rows > 0) {
+    begin_array(values[0], kInt8, rows);
+    begin_array(values[1], kInt8, rows);
+    begin_array(values[2], kText, rows);
+    for (const JournalEntry& entry : entries.journal) {
+      if (&entry == skipped) continue;
+      add_element(values[0], entry.number);
+      add_element(values[1], std::int64_t{entry.booked});
+      add_element(values[2], entry.lines);
+    }
+    out.push_back(
+        of_journal(writer,
+                   "INSERT INTO iothub.device_journal (hub, shard, number, booked, lines) "
+                   "SELECT {}, number, booked <> 0, lines "
+                   "FROM unnest($1, $2, $3) AS k (number, booked, lines)",
+                   values, {kInt8Array, kInt8Array, kTextArray}));
+  }
+  values += 3;
+  const auto numbers = [&](std::int64_t first, std::int64_t second) {
+    values[0].clear();
+    values[0].put(first);
+    values[1].clear();
+    values[1].put(second);
+  };
+  if (const JournalMark& mark = entries.journal_mark; mark.added_through > 0) {
+    numbers(mark.added_through, mark.booked_through);
+    out.push_back(of_journal(writer,
+                             "INSERT INTO iothub.device_journal_mark (hub, shard, added_through, "
+                             "booked_through) VALUES ({}, $1, $2) ON CONFLICT (hub, shard) DO "
+                             "UPDATE SET added_through = excluded.added_through, booked_through = "
+                             "excluded.booked_through",
+                             values, {kInt8, kInt8}));
+  }
+  values += 2;
+  if (const JournalRange& gone = entries.journal_forgotten; !gone.empty()) {
+    numbers(gone.after, gone.through);
+    out.push_back(
+        of_journal(writer, "SELECT iothub.forget_journal({}, $1, $2)", values, {kInt8, kInt8}));
+  }
+}
+
 }  // namespace
 
 Receipt::Receipt(std::string_view rule, const MessageId& id)
@@ -146,7 +199,13 @@ void ledger_arrays(const Batch& batch, ByteBuffer& rules, ByteBuffer& numbers) {
   }
 }
 
-void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arrays,
+const JournalEntry* first_added(const LedgerEntries& entries) {
+  const bool there = !entries.journal.empty() && !entries.journal.front().booked;
+  return there ? &entries.journal.front() : nullptr;
+}
+
+void add_device_statements(std::string_view writer, LedgerEntries& entries,
+                           const JournalEntry* skipped, std::vector<ByteBuffer>& arrays,
                            std::vector<ParameterStatement>& out) {
   static const std::string device_sql = make_device_sql();
   constexpr std::size_t kSequenceColumns = 4;
@@ -154,7 +213,10 @@ void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arra
   LedgerCounts{}.for_each([&](std::string_view, std::int64_t) { ++count_columns; });
   constexpr std::size_t kUsageColumns = 4;
   constexpr std::size_t kActiveDeviceColumns = 3;
-  arrays.resize(2 + count_columns + kSequenceColumns + kUsageColumns + kActiveDeviceColumns);
+  constexpr std::size_t kJournalColumns = 3 + 2 + 2;
+  const std::size_t journal_column =
+      2 + count_columns + kSequenceColumns + kUsageColumns + kActiveDeviceColumns;
+  arrays.resize(journal_column + kJournalColumns);
 
   // In the order of the key, so that two writers lock rows in the same order.
   if (!entries.devices.empty()) {
@@ -229,6 +291,7 @@ void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arra
                    {own[0].view(), own[1].view(), own[2].view()},
                    /*recurs=*/true});
   }
+  add_journal_statements(writer, entries, skipped, arrays.data() + journal_column, out);
 }
 
 }  // namespace hub::storage

@@ -22,9 +22,14 @@ void ledger_arrays(const Batch& batch, ByteBuffer& rules, ByteBuffer& numbers);
 // writer: the arguments that name it, "'hub', shard".
 [[nodiscard]] std::string ledger_sql(std::string_view writer, const Batch& batch);
 
-// Appends the statements, four at most, that book the devices' entries and the usage. `arrays` is
-// scratch for their parameters, which it must outlive. Sorts the entries.
-void add_device_statements(LedgerEntries& entries, std::vector<ByteBuffer>& arrays,
+// The journal's entry that iothub.book_batch() takes; null when there is none.
+[[nodiscard]] const JournalEntry* first_added(const LedgerEntries& entries);
+
+// Appends the statements, seven at most, that book the devices' entries and the usage, and the
+// journal's; `skipped` is in the journal already, or null. `arrays` is scratch for their
+// parameters, which it must outlive. Sorts the entries.
+void add_device_statements(std::string_view writer, LedgerEntries& entries,
+                           const JournalEntry* skipped, std::vector<ByteBuffer>& arrays,
                            std::vector<ParameterStatement>& out);
 
 }  // namespace hub::storage

@@ -52,6 +52,12 @@ void PgBatchWriter::add_to_sequence(std::string_view rule, std::string_view devi
   impl_->add_to_sequence({std::string(rule), std::string(device), std::string(seen), given_up});
 }
 
+void PgBatchWriter::add_to_journal(JournalEntry entry) { impl_->add_to_journal(std::move(entry)); }
+
+void PgBatchWriter::mark_journal(const JournalMark& mark, const JournalRange& forgotten) {
+  impl_->mark_journal(mark, forgotten);
+}
+
 void PgBatchWriter::add_usage(std::string_view meter, std::int64_t half_kilobytes,
                               std::int64_t messages) {
   impl_->add_usage(meter, {half_kilobytes, messages});

@@ -74,6 +74,8 @@ class PgBatchWriter final : public BatchWriter {
                             const LedgerCounts& counts) override;
   void add_to_sequence(std::string_view rule, std::string_view device, std::string_view seen,
                        std::int64_t given_up) override;
+  void add_to_journal(JournalEntry entry) override;
+  void mark_journal(const JournalMark& mark, const JournalRange& forgotten) override;
   void add_usage(std::string_view meter, std::int64_t half_kilobytes,
                  std::int64_t messages) override;
   void add_active_device(std::string_view meter, std::int32_t day,

@@ -8,7 +8,7 @@
 namespace hub::storage {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kTargetsKept = 1'000;
 
 // Numbers in network byte order, texts behind their length. In this order: version; messages;
@@ -153,8 +153,9 @@ bool are_rows(std::string_view rows, std::size_t count, std::size_t fields) {
 }
 
 // What is added to the ledger has to be added here, too.
-static_assert(sizeof(LedgerEntries) ==
-              5 * sizeof(std::vector<int>) + sizeof(std::string) + sizeof(std::int64_t));
+static_assert(sizeof(LedgerEntries) == 6 * sizeof(std::vector<int>) + sizeof(JournalMark) +
+                                           sizeof(JournalRange) + sizeof(std::string) +
+                                           sizeof(std::int64_t));
 
 void write_ledger(const LedgerEntries& ledger, Writer& out) {
   out.count(ledger.rules.size());
@@ -177,6 +178,16 @@ void write_ledger(const LedgerEntries& ledger, Writer& out) {
     out.text(entry.seen);
     out.number(entry.given_up);
   }
+  out.count(ledger.journal.size());
+  for (const JournalEntry& entry : ledger.journal) {
+    out.number(entry.number);
+    out.number(static_cast<std::uint8_t>(entry.booked));
+    out.text(entry.lines);
+  }
+  out.number(ledger.journal_mark.added_through);
+  out.number(ledger.journal_mark.booked_through);
+  out.number(ledger.journal_forgotten.after);
+  out.number(ledger.journal_forgotten.through);
   out.text(ledger.meter);
   out.number(ledger.shard);
   out.count(ledger.usage.size());
@@ -247,6 +258,15 @@ void read_ledger(Reader& in, LedgerEntries& ledger) {
     if (given_up < 0) in.fail();
     ledger.sequences.push_back({rule, device, seen, given_up});
   }
+  for (std::size_t left = in.count(17); left > 0; --left) {
+    const auto number = in.number<std::int64_t>();
+    const bool booked = in.number<std::uint8_t>() != 0;
+    ledger.journal.push_back({number, booked, std::string(in.text())});
+  }
+  ledger.journal_mark.added_through = in.number<std::int64_t>();
+  ledger.journal_mark.booked_through = in.number<std::int64_t>();
+  ledger.journal_forgotten.after = in.number<std::int64_t>();
+  ledger.journal_forgotten.through = in.number<std::int64_t>();
   ledger.meter = in.text();
   ledger.shard = in.number<std::int64_t>();
   for (std::size_t left = in.count(16); left > 0; --left) {
@@ -278,9 +298,19 @@ void add_usage(const LedgerEntries& from, LedgerEntries& to) {
                            from.active_devices.end());
 }
 
+// Of one writer, in the order of its batches.
+void add_journal(const LedgerEntries& from, LedgerEntries& to) {
+  to.journal.insert(to.journal.end(), from.journal.begin(), from.journal.end());
+  if (from.journal_mark.added_through > 0) to.journal_mark = from.journal_mark;
+  if (from.journal_forgotten.empty()) return;
+  if (to.journal_forgotten.empty()) to.journal_forgotten.after = from.journal_forgotten.after;
+  to.journal_forgotten.through = from.journal_forgotten.through;
+}
+
 void add_ledger(const LedgerEntries& from, LedgerEntries& to) {
   for (const auto& entry : from.rules) add_rule(entry, to);
   add_usage(from, to);
+  add_journal(from, to);
   const bool joins = !(from.devices.empty() && from.sequences.empty()) &&
                      !(to.devices.empty() && to.sequences.empty());
   to.devices.insert(to.devices.end(), from.devices.begin(), from.devices.end());

@@ -101,6 +101,18 @@ void PgBatchWriter::Impl::add_to_sequence(LedgerEntries::Sequence entry) {
   open_->ledger.sequences.push_back(std::move(entry));
 }
 
+void PgBatchWriter::Impl::add_to_journal(JournalEntry entry) {
+  assert(closing_);
+  hold(*open_, sizeof entry + entry.lines.size());
+  open_->ledger.journal.push_back(std::move(entry));
+}
+
+void PgBatchWriter::Impl::mark_journal(const JournalMark& mark, const JournalRange& forgotten) {
+  assert(closing_);
+  open_->ledger.journal_mark = mark;
+  open_->ledger.journal_forgotten = forgotten;
+}
+
 void PgBatchWriter::Impl::add_usage(std::string_view meter, LedgerEntries::Usage entry) {
   assert(closing_);
   hold(*open_, sizeof entry);

@@ -43,6 +43,8 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   void add_to_ledger(LedgerEntries::Rule entry);
   void add_to_device_ledger(LedgerEntries::Device entry);
   void add_to_sequence(LedgerEntries::Sequence entry);
+  void add_to_journal(JournalEntry entry);
+  void mark_journal(const JournalMark& mark, const JournalRange& forgotten);
   void add_usage(std::string_view meter, LedgerEntries::Usage entry);
   void add_active_device(std::string_view meter, LedgerEntries::ActiveDevice entry);
   void want_batch() { open_->wanted = true; }

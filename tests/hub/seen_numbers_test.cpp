@@ -32,6 +32,19 @@ TEST(SeenNumbers, GapsStayUntilTheyAreFilled) {
   EXPECT_EQ(seen({5, -3, 0}), "{[-3,-2),[0,1),[5,6)}");
 }
 
+TEST(SeenNumbers, TakesThoseOfOthers) {
+  SeenNumbers numbers;
+  for (const int n : {1, 2, 5, 9}) numbers.add(n);
+  SeenNumbers others;
+  for (const int n : {3, 4, 7, 12}) others.add(n);
+  numbers.add(others);
+  EXPECT_EQ(numbers.to_string(), "{[1,6),[7,8),[9,10),[12,13)}");
+  others.clear();
+  for (int n = 0; n < 20; ++n) others.add(n);
+  numbers.add(others);
+  EXPECT_EQ(numbers.to_string(), "{[0,20)}");
+}
+
 TEST(SeenNumbers, RepeatsChangeNothing) {
   EXPECT_EQ(seen({1, 2, 3, 2, 1, 3, 7, 2, 7}), "{[1,4),[7,8)}");
 }

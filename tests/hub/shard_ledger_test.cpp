@@ -13,20 +13,28 @@ namespace {
 using storage::LedgerCounts;
 using storage::LedgerRows;
 
-class NoTables final : public rules::Catalogue {
+class OneTable final : public rules::Catalogue {
  public:
-  [[nodiscard]] std::optional<TableSchema> table(std::string_view) const override { return {}; }
+  [[nodiscard]] std::optional<TableSchema> table(std::string_view name) const override {
+    TableSchema out{"public", std::string(name), {}, {}};
+    Column& column = out.columns.emplace_back();
+    column.name = "n";
+    column.type = ColumnType::int8;
+    column.type_name = "bigint";
+    return out;
+  }
 };
 
-std::shared_ptr<const rules::RuleSet> two_rules() {
+// "a" and "b", whose messages are numbered; and "c".
+std::shared_ptr<const rules::RuleSet> make_rules() {
   std::string text;
-  for (const char* name : {"a", "b"}) {
+  for (const char* name : {"a", "b", "c"}) {
     text += fmt::format(
-        "[[rule]]\nname = \"{}\"\nsql = 'SELECT topic FROM \"#\"'\n"
-        "[[rule.action]]\ntype = \"republish\"\ntopic = \"out\"\n",
-        name);
+        "[[rule]]\nname = \"{}\"\n{}sql = 'SELECT payload.n AS n FROM \"#\"'\n"
+        "[[rule.action]]\ntype = \"dump\"\ntable = \"t\"\n",
+        name, name[0] == 'c' ? "" : "sequence = \"n\"\n");
   }
-  return rules::compile_rules(rules::parse_rules(text, "rules.toml").rules, NoTables{}).rules;
+  return rules::compile_rules(rules::parse_rules(text, "rules.toml").rules, OneTable{}).rules;
 }
 
 // Keeps what a closing batch is given.
@@ -36,6 +44,10 @@ class Booked final : public storage::BatchWriter {
   std::map<std::string, LedgerRows> rows;
   std::map<std::string, LedgerCounts> devices;  // "<device>/<rule>"
   std::map<std::string, std::string> seen;
+  std::string added;   // to the journal
+  std::string booked;  // of it
+  storage::JournalMark mark;
+  storage::JournalRange forgotten;
 
   void add_to_ledger(std::string_view rule, const LedgerCounts& counts,
                      const LedgerRows& its_rows) override {
@@ -49,6 +61,13 @@ class Booked final : public storage::BatchWriter {
   void add_to_sequence(std::string_view rule, std::string_view device, std::string_view numbers,
                        std::int64_t) override {
     seen[fmt::format("{}/{}", device, rule)] = numbers;
+  }
+  void add_to_journal(storage::JournalEntry entry) override {
+    (entry.booked ? booked : added) = std::move(entry.lines);
+  }
+  void mark_journal(const storage::JournalMark& to, const storage::JournalRange& gone) override {
+    mark = to;
+    forgotten = gone;
   }
 
   std::optional<std::string> append(const storage::RowTargetPtr&, std::span<const Value>,
@@ -80,7 +99,7 @@ class ShardLedgerTest : public ::testing::Test {
     return ledger.accounts()[rule];
   }
 
-  std::shared_ptr<const rules::RuleSet> rules = two_rules();
+  std::shared_ptr<const rules::RuleSet> rules = make_rules();
   ShardLedger ledger{*rules};
 };
 
@@ -93,11 +112,13 @@ TEST_F(ShardLedgerTest, EachBatchGetsWhatCameSinceTheOneBefore) {
   EXPECT_EQ(first.rules["a"], (LedgerCounts{.received = 2, .committed = 1, .filtered = 1}));
   EXPECT_EQ(first.rules["b"], (LedgerCounts{.received = 1, .shed_storage_full = 1}));
   EXPECT_TRUE(first.devices.empty());
+  EXPECT_EQ(first.added, R"({"a":[["d1",2,1,1]],"b":[["d2",1,0,0,0,0,1]]})");
   message("d1", 1, Ending::nothing_to_store);
   Booked second;
   ledger.book(second);
   EXPECT_EQ(second.rules.size(), 1u);
   EXPECT_EQ(second.rules["b"], (LedgerCounts{.received = 1, .nothing_to_store = 1}));
+  EXPECT_EQ(second.added, R"({"b":[["d1",1,0,0,0,1]]})");
 }
 
 TEST_F(ShardLedgerTest, DevicesAreBookedWhenTheirTimeHasCome) {
@@ -118,6 +139,55 @@ TEST_F(ShardLedgerTest, DevicesAreBookedWhenTheirTimeHasCome) {
   EXPECT_EQ(batch.devices["d1/b"], (LedgerCounts{.received = 1, .filtered = 1}));
   EXPECT_EQ(batch.devices["d2/a"], (LedgerCounts{.received = 1, .dead_lettered = 1}));
   EXPECT_EQ(batch.seen["d2/a"], "{[7,8)}");
+  EXPECT_EQ(batch.added + batch.booked, "");  // it is in no need of a journal
+  EXPECT_EQ(batch.mark.added_through, 1);
+}
+
+TEST_F(ShardLedgerTest, TheJournalHasTheSequenceNumbers) {
+  ledger.begin_message("d\"1");
+  ledger.received(rules->plan(0));
+  ledger.seen(rules->plan(0), 7);
+  ledger.ended(rules->plan(0), Ending::stored);
+  Booked batch;
+  ledger.book(batch);
+  EXPECT_EQ(batch.added, R"({"a":[["d\"1",1,1,0,0,0,0,"{[7,8)}"]]})");
+}
+
+TEST_F(ShardLedgerTest, WithoutASequenceThereIsNoJournal) {
+  const std::size_t devices = 2 * ShardLedger::kDevicesPerBatch;
+  for (std::size_t i = 0; i < devices; ++i) message(fmt::format("d{}", i), 2, Ending::stored);
+  Booked batch;
+  ledger.book(batch);
+  ledger.begin_booking();
+  ledger.book(batch);
+  EXPECT_EQ(batch.devices.size(), ShardLedger::kDevicesPerBatch);
+  EXPECT_EQ(batch.added + batch.booked, "");
+}
+
+TEST_F(ShardLedgerTest, TheJournalIsForgottenOnceItIsBookedAndALittleAtATime) {
+  const auto batches = [&](std::int64_t count) {
+    Booked last;
+    for (; count > 0; --count) {
+      message("d1", 0, Ending::stored);
+      last = {};
+      ledger.book(last);
+    }
+    return last;
+  };
+  constexpr std::int64_t kEvery = ShardLedger::kForgetEvery;
+  EXPECT_TRUE(batches(kEvery).forgotten.empty());  // nothing is booked
+  batches(4 * kEvery - 1);
+  ledger.begin_booking();
+  const Booked booked = batches(1);
+  EXPECT_EQ(booked.mark.added_through, 5 * kEvery);
+  EXPECT_EQ(booked.forgotten.after, 0);
+  EXPECT_EQ(booked.forgotten.through, 2 * kEvery);
+  EXPECT_TRUE(batches(1).forgotten.empty());
+  const Booked later = batches(kEvery - 1);
+  EXPECT_EQ(later.forgotten.after, 2 * kEvery);
+  EXPECT_EQ(later.forgotten.through, 4 * kEvery);
+  batches(kEvery);
+  EXPECT_EQ(batches(kEvery).forgotten.through, 0);  // what comes after the booking stays
 }
 
 TEST_F(ShardLedgerTest, ManyDevicesAreSpreadOverBatches) {
@@ -130,6 +200,11 @@ TEST_F(ShardLedgerTest, ManyDevicesAreSpreadOverBatches) {
     Booked batch;
     ledger.book(batch);
     booked += batch.devices.size();
+    EXPECT_EQ(batch.added.empty(), batches > 1);
+    // What is booked is taken away from the journal until all of it is.
+    EXPECT_EQ(batch.booked.empty(), batches == 3);
+    EXPECT_EQ(batch.mark.added_through, batches == 3 ? 1 : 0);
+    EXPECT_EQ(batch.mark.booked_through, batches == 3 ? 3 : 0);
   }
   EXPECT_TRUE(ledger.booked_up());
   EXPECT_EQ(booked, devices);

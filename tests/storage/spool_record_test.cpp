@@ -46,6 +46,9 @@ class SpoolRecord : public testing::Test {
     batch->ledger.rules.push_back({"r", {.received = n, .committed = 2}, {1, 2}, {}, {}});
     batch->ledger.devices.push_back({"r", "d1", {.received = n}});
     batch->ledger.sequences.push_back({"r", "d1", "{[1,3)}", 4});
+    batch->ledger.journal = {{n, false, "{}"}, {n, true, "{}"}};
+    batch->ledger.journal_mark = {n, n + 1};
+    batch->ledger.journal_forgotten = {n - 10, n};
     batch->ledger.meter = "m";
     batch->ledger.shard = 3;
     batch->ledger.usage = {{1, n}, {n, 2}};
@@ -132,6 +135,12 @@ TEST_F(SpoolRecord, SeveralMakeOneBatch) {
   ASSERT_EQ(both.ledger.sequences.size(), 1u);
   EXPECT_EQ(both.ledger.sequences[0].seen, "{[1,3),[1,3)}");
   EXPECT_EQ(both.ledger.sequences[0].given_up, 8);
+  ASSERT_EQ(both.ledger.journal.size(), 4u);
+  EXPECT_EQ(both.ledger.journal[2].number, 20);
+  EXPECT_TRUE(both.ledger.journal[3].booked);
+  EXPECT_EQ(both.ledger.journal_mark.booked_through, 21);
+  EXPECT_EQ(both.ledger.journal_forgotten.after, 0);
+  EXPECT_EQ(both.ledger.journal_forgotten.through, 20);
   EXPECT_EQ(both.ledger.meter, "m");
   EXPECT_EQ(both.ledger.shard, 3);
   ASSERT_EQ(both.ledger.usage.size(), 3u);
