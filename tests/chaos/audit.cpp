@@ -30,6 +30,9 @@ class Auditor {
     for (const TableRule& rule : table_rules()) {
       std::vector<Findings> found = read(rule);
       for (std::size_t i = 0; i < fleet_.size(); ++i) check(rule, i, found[i]);
+      if (!watches_sequence(rule)) continue;
+      check_sums(rule);
+      for (std::size_t i = 0; i < fleet_.size(); ++i) check_sequence(rule, i, found[i]);
     }
     check_latest();
     return account_;
@@ -128,6 +131,43 @@ class Auditor {
       }
       const bool once = record.qos == Qos::exactly_once || (rule.keyed && at.rows == 1);
       if (once && traces == 1) account_.repeats_absorbed += record.sends - 1;
+    }
+  }
+
+  // The devices' accounts add up to that of their rule, at any moment.
+  void check_sums(const TableRule& rule) {
+    const auto sums = [&](std::string_view table) {
+      return database_.query(
+          fmt::format("SELECT sum(received), sum(committed + dead_lettered) FROM "
+                      "iothub.{} WHERE rule = '{}'",
+                      table, rule.name))[0];
+    };
+    const auto devices = sums("device_account");
+    const auto all = sums("ledger");
+    if (devices != all) {
+      violations_.push_back(fmt::format(
+          "rule {}: its devices have {} received and {} stored or dead letters, it has {} and {}",
+          rule.name, devices[0], devices[1], all[0], all[1]));
+    }
+  }
+
+  // What is stored is no gap, and what is a gap is not stored.
+  void check_sequence(const TableRule& rule, std::size_t device, const Findings& found) {
+    const std::uint64_t first = fleet_.device(device).first_number();
+    std::vector<bool> arrived(found.size());
+    for (const auto& row : database_.query(fmt::format(
+             "SELECT n FROM iothub.device_seen AS s, unnest(s.seen * "
+             "int8multirange(int8range({}, {}))) AS r, generate_series(lower(r), upper(r) - 1) AS "
+             "n "
+             "WHERE rule = '{}' AND device = '{}'",
+             first, first + found.size(), rule.name, fleet_.profile(device).client_id))) {
+      arrived[std::stoull(row[0]) - first] = true;
+    }
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const bool stored = found[i].rows > 0 || (found[i].dead_letters > 0 && has_number(first + i));
+      if (stored == arrived[i]) continue;
+      violation(rule.name, device, i, stored ? "stored, and a gap" : "arrived, and not stored",
+                found[i]);
     }
   }
 

@@ -133,14 +133,24 @@ void Faults::cut_power(Random& random) {
   restart_hub();
 }
 
-// As the kernel does when memory runs out: the server restarts all its processes.
+// As the kernel does when memory runs out: the server restarts all its processes. It is waited for:
+// PostgreSQL 15 that is told to stop while it recovers from this may never end.
 void Faults::kill_backend(Random&) {
+  const auto recoveries = [&] {
+    constexpr std::string_view kBegins = "all server processes terminated; reinitializing";
+    const std::string log = world_.database.log();
+    int count = 0;
+    for (std::size_t at = 0; (at = log.find(kBegins, at)) != std::string::npos; ++at) ++count;
+    return count;
+  };
+  int expected = recoveries();
   SqlConnection database{world_.database_url};
   for (const auto& row : database.query("SELECT pid FROM pg_stat_activity WHERE application_name = "
                                         "'iothub' ORDER BY random() LIMIT 1")) {
-    ::kill(std::stoi(row[0]), SIGKILL);
+    expected += ::kill(std::stoi(row[0]), SIGKILL) == 0 ? 1 : 0;
   }
   const bool back = eventually([&] {
+    if (recoveries() < expected) return false;
     try {
       SqlConnection again{world_.database_url};
       return true;

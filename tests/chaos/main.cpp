@@ -53,7 +53,7 @@ struct Settings {
       "  --rate N           messages of each device in a second; 200 without it\n"
       "  --faults N         in each round, at most; 4 without it\n"
       "  --only TEXT        only the faults whose name has TEXT in it\n"
-      "  --memory-mib N     what the hub may use; without it 64, and 96 for one that spools\n"
+      "  --memory-mib N     what the hub may use; without it 64, and 112 for one that spools\n"
       "  --outage spool     the hub spools, and is killed while it does\n"
       "  --power-cuts       the database's machine loses power, and what was not synced;\n"
       "                     with --outage spool the hub's, too\n"
@@ -138,7 +138,7 @@ Settings parse(int argc, char** argv) {
         usage(2);
     }
   }
-  if (out.memory_bytes == 0) out.memory_bytes = std::size_t{out.spools ? 96u : 64u} << 20;
+  if (out.memory_bytes == 0) out.memory_bytes = std::size_t{out.spools ? 112u : 64u} << 20;
   if (out.expect_losses) out.only = out.spools ? "cut_hub_power" : "cut_power";
   return out;
 }

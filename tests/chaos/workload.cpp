@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace hub::test {
 namespace {
 
@@ -24,12 +27,19 @@ std::string_view topic_level(Lane lane) {
   return "";
 }
 
+constexpr std::string_view kSequenceRules[] = {"plain", "checked"};
+
+bool is_sequence_rule(std::string_view name) {
+  return std::find(std::begin(kSequenceRules), std::end(kSequenceRules), name) !=
+         std::end(kSequenceRules);
+}
+
 std::string rule(std::string_view name, std::string_view outputs, std::string_view filters,
                  std::string_view more = {}) {
   return fmt::format(
-      "[[rule]]\nname = \"{0}\"\nsql = '''\n  SELECT {1}\n  FROM {2}\n'''\n"
+      "[[rule]]\nname = \"{0}\"\n{4}sql = '''\n  SELECT {1}\n  FROM {2}\n'''\n"
       "[[rule.action]]\ntype = \"dump\"\ntable = \"{0}\"\n{3}\n",
-      name, outputs, filters, more);
+      name, outputs, filters, more, is_sequence_rule(name) ? "sequence = \"n\"\n" : "");
 }
 
 std::uint64_t scramble(std::uint64_t number) {
@@ -115,6 +125,10 @@ const std::vector<TableRule>& table_rules() {
   }();
   return rules;
 }
+
+bool watches_sequence(const TableRule& rule) noexcept { return is_sequence_rule(rule.name); }
+
+bool has_number(std::uint64_t number) noexcept { return is_json(number); }
 
 Fate fate(const TableRule& rule, const DeviceProfile& device, std::uint64_t number) {
   const bool takes = device.lane == Lane::mixed ||

@@ -49,6 +49,11 @@ struct TableRule {
 };
 [[nodiscard]] const std::vector<TableRule>& table_rules();
 
+// Whether the rule names a sequence: the number then arrives with a row, or with a dead letter of
+// the database's.
+[[nodiscard]] bool watches_sequence(const TableRule& rule) noexcept;
+[[nodiscard]] bool has_number(std::uint64_t number) noexcept;
+
 enum class Fate : std::uint8_t { row, dead_letter, nothing };
 [[nodiscard]] Fate fate(const TableRule& rule, const DeviceProfile& device, std::uint64_t number);
 
