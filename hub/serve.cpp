@@ -128,15 +128,23 @@ storage::PgWriterOptions writer_options_of(const Config& config, std::uint32_t s
   return options;
 }
 
-// The spool, with nothing left in it; null when the hub is to hold what the database does not take.
+// The spool, with nothing left in it that can be read; null when the hub is to hold what the
+// database does not take.
 std::unique_ptr<storage::Spool> empty_spool(const Config& config, const std::string& database_url,
                                             const storage::PgWriterOptions& options) {
   auto spool = open_spool(config);
   if (!spool) return nullptr;
   drain_spool(*spool, database_url, options);
   if (config.storage.outage == Config::Outage::spool) return spool;
+  const bool damaged = !spool->recovery().findings.empty();
   spool.reset();
-  std::filesystem::remove_all(spool_directory(config));
+  const std::filesystem::path directory = spool_directory(config);
+  if (damaged) {
+    log::warning("{} is kept, as it was damaged; the next start removes it if it finds no damage",
+                 directory.string());
+  } else {
+    std::filesystem::remove_all(directory);
+  }
   return nullptr;
 }
 

@@ -184,6 +184,7 @@ BEGIN
     SELECT d FROM generate_series(current_date, current_date + 7, interval '1 day') AS s (d)
     UNION
     SELECT DISTINCT received_at::date FROM public.telemetry_default
+    ORDER BY 1
   LOOP
     IF iothub.make_telemetry_partition(day) THEN
       RETURN NEXT format('made the partition of telemetry for %s', day);

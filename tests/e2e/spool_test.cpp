@@ -127,5 +127,30 @@ TEST(Spool, ARunThatHoldsDrainsWhatARunThatSpooledHasLeft) {
   EXPECT_FALSE(std::filesystem::exists(hub.process().directory().path() / "data/spool"));
 }
 
+TEST(Spool, ThatWasDamagedIsKeptByARunThatHolds) {
+  HubOnDatabase hub{kTables, kRules, kSpools};
+  {
+    RawMqttClient device{hub.process().port()};
+    device.connect("d1");
+    PostgresServer::instance().stop();
+    publish(device, 1, 10, Qos::at_least_once);
+    hub.process().kill();
+  }
+  PostgresServer::instance().start();
+  const auto spool = hub.process().directory().path() / "data/spool";
+  for (const auto& file : std::filesystem::directory_iterator(spool)) {
+    if (file.path().extension() != ".log") continue;
+    std::filesystem::resize_file(file.path(), file.file_size() - 1);
+  }
+  hub.process().change(1, {"--storage-outage", "hold"});
+  hub.process().start();
+  EXPECT_NE(hub.process().log().find("data/spool is kept, as it was damaged"), std::string::npos)
+      << hub.process().log();
+  EXPECT_TRUE(std::filesystem::exists(spool));
+  EXPECT_EQ(hub.process().stop(), 0);
+  hub.process().start();
+  EXPECT_FALSE(std::filesystem::exists(spool));
+}
+
 }  // namespace
 }  // namespace hub::test
