@@ -1,7 +1,6 @@
 #include "hub/command_line.h"
 
 #include <fmt/format.h>
-
 #include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>

@@ -37,7 +37,7 @@ class ShardLedger {
   static constexpr std::size_t kManyDirty = 20'000;
   // What has been booked is removed from the journal with every so many batches, twice as many
   // entries at most: never so much that a batch is held up.
-  static constexpr std::int64_t kForgetEvery = 1'024;
+  static constexpr std::int64_t kForgetEvery = 4'096;
 
   explicit ShardLedger(const rules::RuleSet& rules, std::size_t max_devices = kMaxDevices);
 

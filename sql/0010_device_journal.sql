@@ -123,6 +123,11 @@ BEGIN
     WHERE j.hub = w.hub AND j.shard = w.shard AND j.number <= w.last;
     DELETE FROM iothub.device_journal_mark m WHERE m.hub = w.hub AND m.shard = w.shard;
   END LOOP;
+  -- Of writers that have left nothing.
+  DELETE FROM iothub.device_journal_mark m
+  WHERE NOT EXISTS (SELECT FROM iothub.writer o WHERE o.hub = m.hub AND o.shard = m.shard
+                    AND o.seen_at > now() - interval '1 day')
+    AND NOT EXISTS (SELECT FROM iothub.device_journal j WHERE j.hub = m.hub AND j.shard = m.shard);
 END
 $$;
 

@@ -61,7 +61,8 @@ void use(Batch& batch) {
   std::vector<ParameterStatement> statements;
   add_session_statements(batch.session_states, arrays, statements);
   std::vector<ByteBuffer> ledger_arrays;
-  add_device_statements(batch.ledger, ledger_arrays, statements);
+  add_device_statements("'hub', 0", batch.ledger, first_added(batch.ledger), ledger_arrays,
+                        statements);
 }
 
 void check_record(std::string_view record) {

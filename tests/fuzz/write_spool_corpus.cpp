@@ -66,6 +66,9 @@ bool write_all(const std::filesystem::path& directory) {
   ledger.ledger.rules.push_back({"r", {.received = 1, .committed = 1}, {1, 0}, {}, {}});
   ledger.ledger.devices.push_back({"r", "d", {.received = 1}});
   ledger.ledger.sequences.push_back({"r", "d", "{[1,3)}", 4});
+  ledger.ledger.journal = {{7, false, "{}"}, {7, true, "{}"}};
+  ledger.ledger.journal_mark = {5, 6};
+  ledger.ledger.journal_forgotten = {1, 2};
   ledger.ledger.meter = "m";
   ledger.ledger.usage = {{1, 2}};
   ledger.ledger.active_devices = {{20'000, "d"}};

@@ -111,10 +111,16 @@ TEST_F(DeviceJournal, OfAWriterThatIsGoneIsBookedByTheMaintenance) {
   EXPECT_EQ(entries(), 2);  // it was seen today
   let_a_day_pass();
   EXPECT_EQ(entries(), 0);
+  EXPECT_EQ(h.database().count("SELECT count(*) FROM iothub.device_journal_mark"), 0);
   EXPECT_EQ(accounts(), before);
   EXPECT_EQ(seen(), "{[1,7)}|0");
   add(3, R"({"r":[["d1",1,1]]})");  // it is not gone after all
   EXPECT_EQ(accounts(), "d1|7|7|0\nd2|1|0|1\nd1|1|1|0");
+  batch([](PgBatchWriter& w) {
+    w.mark_journal({.added_through = 4, .booked_through = 4}, {.after = 0, .through = 4});
+  });
+  let_a_day_pass();
+  EXPECT_EQ(h.database().count("SELECT count(*) FROM iothub.device_journal_mark"), 0);
 }
 
 }  // namespace
