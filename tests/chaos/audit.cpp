@@ -216,7 +216,11 @@ Account& Account::operator+=(const Account& other) {
 }
 
 Account audit(SqlConnection& database, const Fleet& fleet, std::vector<std::string>& violations) {
-  return Auditor{database, fleet, violations}.run();
+  // At one moment: messages of QoS 0 may still be on their way.
+  database.query("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+  const Account account = Auditor{database, fleet, violations}.run();
+  database.query("COMMIT");
+  return account;
 }
 
 }  // namespace hub::test
