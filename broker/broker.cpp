@@ -5,8 +5,8 @@
 #include <future>
 #include <thread>
 
-#include "broker/listener.h"
 #include "broker/shard.h"
+#include "broker/transport/listener.h"
 
 namespace hub::broker {
 

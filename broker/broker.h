@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "broker/connection_count.h"
 #include "broker/counters.h"
 #include "broker/options.h"
 #include "broker/publish_sink.h"
+#include "broker/transport/connection_count.h"
 
 namespace boost::asio {
 class io_context;

@@ -7,9 +7,9 @@
 #include <optional>
 #include <vector>
 
-namespace hub::broker {
+#include "base/steady_time.h"
 
-using SteadyTime = std::chrono::steady_clock::time_point;
+namespace hub::broker {
 
 // A shard's deadlines in one heap of 24 bytes each, with one timer for the earliest.
 //

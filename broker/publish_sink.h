@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/message.h"
+#include "base/sink_route.h"
 #include "broker/meter.h"
 
 namespace hub::broker {
@@ -20,19 +21,18 @@ class Publisher {
 };
 
 // Where a shard's accepted publishes go besides its subscribers: rules and storage. Declared by
-// the broker, implemented in hub/. One per shard; every call on that shard's thread.
+// the broker, implemented in pipeline/. One per shard; every call on that shard's thread.
 class PublishSink {
  public:
   virtual ~PublishSink() = default;
 
   // What of the sink wants a topic; nullptr when nothing does. The broker caches the answer with
   // the topic's subscribers.
-  using Route = const void*;
-  [[nodiscard]] virtual Route route(std::string_view topic) = 0;
+  [[nodiscard]] virtual const SinkRoute* route(std::string_view topic) = 0;
 
   // Takes one message. True when something of it must become durable before it is acknowledged.
   // message.qos 0 may be shed, under a name.
-  [[nodiscard]] virtual bool take(Route route, const MessageView& message,
+  [[nodiscard]] virtual bool take(const SinkRoute& route, const MessageView& message,
                                   Publisher& publisher) = 0;
 
   // `token` comes back through SinkListener once all that was taken before is durable.

@@ -14,22 +14,22 @@
 #include <vector>
 
 #include "base/shard.h"
-#include "broker/connection.h"
-#include "broker/connection_count.h"
 #include "broker/counters.h"
 #include "broker/deadlines.h"
-#include "broker/match_cache.h"
 #include "broker/mqtt/ack_codec.h"
 #include "broker/mqtt/connect_codec.h"
 #include "broker/mqtt/framer.h"
 #include "broker/mqtt/publish_codec.h"
 #include "broker/mqtt/subscribe_codec.h"
 #include "broker/options.h"
-#include "broker/poller.h"
 #include "broker/publish_sink.h"
-#include "broker/retained_store.h"
-#include "broker/session.h"
+#include "broker/routing/match_cache.h"
+#include "broker/routing/retained_store.h"
+#include "broker/session/session.h"
 #include "broker/slot_map.h"
+#include "broker/transport/connection.h"
+#include "broker/transport/connection_count.h"
+#include "broker/transport/poller.h"
 
 namespace hub::broker {
 

@@ -202,7 +202,7 @@ bool Shard::route(Routed& message, const Interest& interest, Session::Handle pub
   if (interest.sink_route == nullptr) return false;
   const bool outermost = republish_depth_ == 0;
   ++republish_depth_;
-  bool to_commit = sink_->take(interest.sink_route, message.view, *this);
+  bool to_commit = sink_->take(*interest.sink_route, message.view, *this);
   --republish_depth_;
   if (outermost) to_commit = route_republished() || to_commit;
   return to_commit;

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "broker/mqtt/disconnect_codec.h"
-#include "broker/session_state.h"
+#include "broker/session/session_state.h"
 #include "broker/shard.h"
 
 namespace hub::broker {
@@ -353,7 +353,7 @@ void Shard::restore_session(std::string_view client_id, std::string_view state) 
   session.state_held_something = true;
   const bool known_form = decode_session_state(
       state, session,
-      [&](std::string_view filter, mqtt::SubscriptionOptions options, std::uint32_t id) {
+      [&](std::string_view filter, SubscriptionOptions options, std::uint32_t id) {
         add_subscription(session, filter, {session.slot(), options, id});
       });
   if (!known_form) {

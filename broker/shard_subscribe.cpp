@@ -6,7 +6,6 @@
 namespace hub::broker {
 
 using mqtt::ReasonCode;
-using mqtt::RetainHandling;
 
 void Shard::handle_subscribe(Connection::Handle handle, Connection& connection,
                              std::string_view body) {

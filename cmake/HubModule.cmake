@@ -27,24 +27,45 @@ if(IOTHUB_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# hub_module(name SOURCES a.cpp … DEPS other_module lib …)
-# A static library hub_<name> whose headers are included from the project's root.
+# With ccache, an object is still found again when its PCH was made anew of the same text.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  add_compile_options("SHELL:-Xclang -fno-pch-timestamp")
+endif()
+
+# hub_module(name SOURCES a.cpp … DEPS other_module lib … [PRECOMPILE <header> …|PRECOMPILED module])
+# A static library hub_<name> whose headers are included from the project's root. Its precompiled
+# headers are base/precompiled.h, unless PRECOMPILE adds some, or PRECOMPILED names a module that did.
 function(hub_module name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "" "PRECOMPILED" "SOURCES;DEPS;PRECOMPILE" ${ARGN})
   add_library(hub_${name} STATIC ${ARG_SOURCES})
   target_include_directories(hub_${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(hub_${name} PUBLIC ${ARG_DEPS})
+  if(ARG_PRECOMPILED)
+    target_precompile_headers(hub_${name} REUSE_FROM hub_${ARG_PRECOMPILED})
+  elseif(name STREQUAL "base" OR ARG_PRECOMPILE)
+    target_precompile_headers(hub_${name} PRIVATE ${CMAKE_SOURCE_DIR}/base/precompiled.h
+                              ${ARG_PRECOMPILE})
+  else()
+    target_precompile_headers(hub_${name} REUSE_FROM hub_base)
+  endif()
 endfunction()
 
-# hub_test(name SOURCES a_test.cpp … DEPS hub_x …)
-# One GoogleTest program per module; each case is a ctest entry.
+# hub_test(name SOURCES a_test.cpp … DEPS hub_x … [ONE_ENTRY])
+# One GoogleTest program per module; each case is a ctest entry, or with ONE_ENTRY all of them are
+# one, because they share a server.
 include(GoogleTest)
 function(hub_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "ONE_ENTRY" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
-  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} hub_testing)
+  target_precompile_headers(${name} REUSE_FROM hub_testing)
+  if(ARG_ONE_ENTRY)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  else()
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+  endif()
 endfunction()
 
 # hub_fuzzer(name SOURCES … DEPS …): built only with IOTHUB_FUZZERS.

@@ -12,8 +12,8 @@
 #include "base/log.h"
 #include "hub/config_file.h"
 #include "hub/config_options.h"
-#include "hub/failure_names.h"
-#include "rules/diagnostic.h"
+#include "pipeline/failure_names.h"
+#include "rules/diagnostics/diagnostic.h"
 
 namespace hub {
 namespace {

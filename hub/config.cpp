@@ -10,7 +10,7 @@
 
 #include "hub/config_file.h"
 #include "hub/config_options.h"
-#include "rules/diagnostic.h"
+#include "rules/diagnostics/diagnostic.h"
 
 namespace hub {
 namespace {

@@ -8,7 +8,7 @@
 #include <sstream>
 #include <tuple>
 
-#include "rules/diagnostic.h"
+#include "rules/diagnostics/diagnostic.h"
 
 namespace hub {
 namespace {

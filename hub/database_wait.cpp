@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "hub/service_manager.h"
+#include "base/service_manager.h"
 #include "storage/backoff.h"
 
 namespace hub {

@@ -9,12 +9,12 @@
 #include <stdexcept>
 
 #include "base/log.h"
+#include "base/text_table.h"
 #include "base/topic.h"
-#include "hub/failure_names.h"
 #include "hub/hub_database.h"
-#include "hub/replay.h"
 #include "hub/rule_loading.h"
-#include "hub/text_table.h"
+#include "pipeline/failure_names.h"
+#include "pipeline/replay.h"
 #include "storage/catalogue.h"
 #include "storage/dead_letter_store.h"
 #include "storage/sqlstate.h"

@@ -10,7 +10,7 @@
 
 #include "base/shard.h"
 #include "broker/broker.h"
-#include "hub/rule_sink.h"
+#include "pipeline/rule_runner.h"
 #include "storage/spool.h"
 
 namespace hub {

@@ -8,10 +8,10 @@
 #include <stdexcept>
 #include <thread>
 
+#include "base/text_table.h"
 #include "hub/control_socket.h"
 #include "hub/hub_database.h"
 #include "hub/ledger_report.h"
-#include "hub/text_table.h"
 #include "storage/ledger_reader.h"
 
 namespace hub {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "api/http_server.h"
+#include "http/server.h"
 #include "hub/hub_status.h"
 
 namespace hub {

@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "base/log.h"
-#include "hub/service_manager.h"
+#include "base/service_manager.h"
 
 namespace hub {
 

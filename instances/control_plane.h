@@ -5,8 +5,8 @@
 #include <thread>
 #include <vector>
 
-#include "instances/lifecycle.h"
-#include "instances/worker.h"
+#include "instances/operations/lifecycle.h"
+#include "instances/operations/worker.h"
 
 namespace hub::instances {
 

@@ -5,6 +5,7 @@
 
 #include "base/message.h"
 #include "base/value.h"
+#include "rules/diagnostics/rule_failure.h"
 
 namespace hub::rules {
 
@@ -12,17 +13,8 @@ class DumpAction;
 class RepublishAction;
 class RulePlan;
 
-// Why a rule could not do what it says for one message. Each is a counter's name and the
-// dead-letter table's reason.
-enum class RuleFailure : std::uint8_t {
-  payload_not_json,   // the rule reads payload.…, and the payload is not one JSON value
-  evaluation_failed,  // a function or an operator got a value that it cannot take
-  value_unfit,        // a value that its column cannot store
-  template_failed,    // a republish topic that is not a valid topic name
-};
-
 // What rules do to the world, one call per effect, in the order of the rule file. Declared by
-// rules, implemented where storage and broker are joined (hub/). Called on the shard's thread;
+// rules, implemented where storage and broker are joined (pipeline/). Called on the shard's thread;
 // every argument is borrowed for the call.
 class ActionSink {
  public:

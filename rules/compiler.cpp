@@ -6,7 +6,7 @@
 
 #include "base/topic.h"
 #include "rules/column_fit.h"
-#include "rules/payload_paths.h"
+#include "rules/payload/payload_paths.h"
 #include "rules/rule_set.h"
 #include "rules/sql/binder.h"
 #include "rules/sql/parser.h"

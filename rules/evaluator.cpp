@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/topic.h"
-#include "rules/json_text.h"
+#include "rules/payload/json_text.h"
 #include "rules/sql/interpreter.h"
 
 namespace hub::rules {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/message.h"
-#include "rules/diagnostic.h"
+#include "rules/diagnostics/diagnostic.h"
 
 namespace hub::rules {
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/topic.h"
-#include "rules/payload_paths.h"
+#include "rules/payload/payload_paths.h"
 #include "rules/sql/bound.h"
 
 namespace hub::rules {

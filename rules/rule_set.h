@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "rules/catalogue.h"
-#include "rules/diagnostic.h"
+#include "rules/diagnostics/diagnostic.h"
 #include "rules/rule_file.h"
 #include "rules/rule_plan.h"
 

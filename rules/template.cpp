@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "rules/diagnostic.h"
+#include "rules/diagnostics/diagnostic.h"
 
 namespace hub::rules {
 

@@ -9,6 +9,8 @@ cd "$root"
 
 # Objects that another checkout of this project has compiled serve here too.
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+# What ccache asks for with precompiled headers.
+export CCACHE_SLOPPINESS=pch_defines,time_macros
 
 if [[ ! -f build/$preset/build.ninja ]]; then
   mkdir -p "build/$preset"

@@ -2,10 +2,10 @@
 
 #include "api/manage/manage_api.h"
 #include "api/manage/shapes.h"
-#include "instances/calendar.h"
-#include "instances/prices.h"
-#include "instances/regions.h"
-#include "instances/secrets.h"
+#include "instances/core/calendar.h"
+#include "instances/core/secrets.h"
+#include "instances/money/prices.h"
+#include "instances/networks/regions.h"
 
 namespace hub::api {
 namespace {

@@ -6,7 +6,7 @@
 #include <boost/json/serialize.hpp>
 #include <charconv>
 
-#include "instances/idempotency.h"
+#include "instances/core/idempotency.h"
 
 namespace hub::api {
 namespace {

@@ -6,15 +6,15 @@
 #include <string>
 #include <vector>
 
-#include "api/problem.h"
-#include "api/rate_limiter.h"
-#include "api/routes.h"
-#include "instances/accounts.h"
-#include "instances/clock.h"
-#include "instances/database.h"
-#include "instances/errc.h"
-#include "instances/provider.h"
-#include "instances/verification.h"
+#include "http/problem.h"
+#include "http/rate_limiter.h"
+#include "http/routes.h"
+#include "instances/accounts/accounts.h"
+#include "instances/accounts/verification.h"
+#include "instances/core/clock.h"
+#include "instances/core/database.h"
+#include "instances/core/errc.h"
+#include "instances/provider/provider.h"
 
 namespace hub::api {
 

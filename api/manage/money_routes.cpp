@@ -1,6 +1,7 @@
 #include "api/manage/manage_api.h"
 #include "api/manage/offers.h"
 #include "api/manage/shapes.h"
+#include "instances/operations/purchase.h"
 
 namespace hub::api {
 namespace {

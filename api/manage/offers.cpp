@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/manage/shapes.h"
-#include "instances/prices.h"
+#include "instances/money/prices.h"
 
 namespace hub::api {
 namespace {

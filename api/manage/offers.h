@@ -2,7 +2,7 @@
 
 #include <boost/json/object.hpp>
 
-#include "instances/orders.h"
+#include "instances/money/orders.h"
 
 namespace hub::api {
 

@@ -1,7 +1,7 @@
 #include "api/manage/manage_api.h"
 #include "api/manage/shapes.h"
-#include "instances/calendar.h"
-#include "instances/wallet.h"
+#include "instances/core/calendar.h"
+#include "instances/money/wallet.h"
 
 namespace hub::api {
 namespace {

@@ -2,18 +2,18 @@
 
 #include <boost/json/object.hpp>
 
-#include "api/schema.h"
-#include "instances/accounts.h"
-#include "instances/charges.h"
-#include "instances/hubs.h"
-#include "instances/ledger.h"
-#include "instances/networks.h"
-#include "instances/operations.h"
-#include "instances/orders.h"
-#include "instances/rds.h"
-#include "instances/security_groups.h"
-#include "instances/verification.h"
-#include "instances/wallet.h"
+#include "http/schema.h"
+#include "instances/accounts/accounts.h"
+#include "instances/accounts/verification.h"
+#include "instances/core/operations.h"
+#include "instances/databases/rds.h"
+#include "instances/hubs/hubs.h"
+#include "instances/money/charges.h"
+#include "instances/money/ledger.h"
+#include "instances/money/orders.h"
+#include "instances/money/wallet.h"
+#include "instances/networks/networks.h"
+#include "instances/networks/security_groups.h"
 
 // The resources as JSON: of each its schema, and the object that fits it.
 

@@ -26,7 +26,7 @@ std::array<std::pair<const char*, std::uint64_t>, 6> wrong_answers(const Counter
            {"unexpected_acks", counters.unexpected_acks}}};
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -179,23 +179,23 @@ std::string json_report(const Options& options, const Report& report) {
   const Counters& total = report.total;
   std::string errors;
   for (const auto& [name, count] : wrong_answers(total)) {
-    errors += fmt::format("{}{}:{}", errors.empty() ? "" : ",", quoted(name), count);
+    errors += fmt::format("{}{}:{}", errors.empty() ? "" : ",", json_string(name), count);
   }
   std::string named;
   for (const auto& [name, count] : total.errors) {
-    named += fmt::format("{}{}:{}", named.empty() ? "" : ",", quoted(name), count);
+    named += fmt::format("{}{}:{}", named.empty() ? "" : ",", json_string(name), count);
   }
   std::string out = fmt::format(
       R"({{"workload":{{"mode":{},"qos":{},"mqtt":{},"publishers":{},"subscribers":{},"window":{},"pace":{},"rate":{},"messages":{},"threads":{},"topic":{},"payload":{},"seed":{}}},)",
-      quoted(mode_name(options.mode)), options.qos,
+      json_string(mode_name(options.mode)), options.qos,
       options.target.version == MqttVersion::v5 ? R"("5.0")" : R"("3.1.1")", options.publishers,
-      options.subscribers, options.window, quoted(pace_name(options.pace)), options.rate,
-      options.messages, options.threads, quoted(options.topic), quoted(options.payload),
+      options.subscribers, options.window, json_string(pace_name(options.pace)), options.rate,
+      options.messages, options.threads, json_string(options.topic), json_string(options.payload),
       options.seed);
   out += fmt::format(
       R"("ok":{},"connected":{},"published":{},"acked":{},"delivered":{},"answer":{},"answered":{},"seconds":{:.6f},"rate":{:.3f},"window_granted":{},)",
       total.all_right(), total.connected, total.published, total.acked, total.delivered,
-      quoted(answer_name(options)), report.answered, report.seconds, report.rate(),
+      json_string(answer_name(options)), report.answered, report.seconds, report.rate(),
       std::min(total.granted_window, options.window));
   out += fmt::format(
       R"("payload_sums":{{"n":{},"temp_hundredths":{},"hum_hundredths":{},"volt_hundredths":{}}},)",

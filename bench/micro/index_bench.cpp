@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "broker/match_cache.h"
-#include "broker/subscription_index.h"
+#include "broker/routing/match_cache.h"
+#include "broker/routing/subscription_index.h"
 
 namespace hub::broker {
 namespace {

@@ -7,7 +7,7 @@
 #include <iostream>
 #include <random>
 
-#include "hub/shard_ledger.h"
+#include "pipeline/shard_ledger.h"
 #include "rules/rule_file.h"
 
 namespace hub {

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "rules/evaluator.h"
-#include "rules/json_scanner.h"
+#include "rules/payload/json_scanner.h"
 #include "rules/rule_file.h"
 #include "rules/rule_set.h"
 

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "broker/mqtt/inbound_flows.h"
-#include "broker/mqtt/outbound_flows.h"
+#include "broker/session/inbound_flows.h"
+#include "broker/session/outbound_flows.h"
 
 namespace hub::mqtt {
 namespace {

@@ -10,7 +10,7 @@
 #include "broker/mqtt/decode_error.h"
 #include "broker/mqtt/packet_id.h"
 #include "broker/mqtt/protocol.h"
-#include "broker/mqtt/subscription_options.h"
+#include "base/subscription_options.h"
 
 namespace hub::mqtt {
 

@@ -3,9 +3,9 @@
 #include <string>
 #include <utility>
 
-#include "instances/provider.h"
 #include "instances/provider/instance_processes.h"
 #include "instances/provider/keyed_locks.h"
+#include "instances/provider/provider.h"
 
 namespace hub::instances {
 

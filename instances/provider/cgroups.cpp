@@ -10,7 +10,7 @@
 #include <system_error>
 
 #include "base/file_descriptor.h"
-#include "instances/provider.h"
+#include "instances/provider/provider.h"
 #include "instances/provider/unit_files.h"
 
 namespace hub::instances {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "instances/provider.h"
 #include "instances/provider/instance_folders.h"
+#include "instances/provider/provider.h"
 #include "instances/provider/unit.h"
 
 namespace hub::instances {

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "instances/provider.h"
+#include "instances/provider/provider.h"
 
 // Traffic rules as nftables scripts. `nft -f` carries a script out as one transaction: no packet
 // meets half of it.

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "instances/provider.h"
+#include "instances/provider/provider.h"
 
 namespace hub::instances {
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "instances/provider.h"
 #include "instances/provider/cgroups.h"
 #include "instances/provider/database_cluster.h"
 #include "instances/provider/instance_folders.h"
+#include "instances/provider/provider.h"
 #include "instances/provider/unit.h"
 
 namespace hub::instances {

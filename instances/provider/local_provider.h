@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "instances/provider.h"
+#include "instances/provider/provider.h"
 
 namespace hub::instances {
 

@@ -14,9 +14,9 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "instances/provider.h"
 #include "instances/provider/process_handle.h"
 #include "instances/provider/program.h"
+#include "instances/provider/provider.h"
 
 namespace hub::instances {
 namespace {

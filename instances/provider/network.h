@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "instances/provider.h"
+#include "instances/provider/provider.h"
 
 // The networks of one installation, as they are in the kernel: there is no other record of them.
 //

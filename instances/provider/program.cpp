@@ -15,7 +15,7 @@
 #include <cstring>
 
 #include "base/file_descriptor.h"
-#include "instances/provider.h"
+#include "instances/provider/provider.h"
 
 extern char** environ;
 

@@ -15,9 +15,9 @@
 #include <thread>
 #include <utility>
 
-#include "instances/provider.h"
 #include "instances/provider/firewall.h"
 #include "instances/provider/program.h"
+#include "instances/provider/provider.h"
 
 namespace hub::instances {
 namespace {

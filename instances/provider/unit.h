@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "instances/provider.h"
 #include "instances/provider/process_handle.h"
+#include "instances/provider/provider.h"
 #include "instances/provider/unit_files.h"
 
 namespace hub::instances {

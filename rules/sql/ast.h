@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "rules/payload_paths.h"
+#include "rules/payload/payload_paths.h"
 #include "rules/sql/problem.h"
 
 // A statement as written: names are text, nothing is resolved. The binder makes the other tree

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "base/topic.h"
-#include "rules/diagnostic.h"
+#include "rules/diagnostics/diagnostic.h"
 
 namespace hub::rules::sql {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "rules/payload_paths.h"
+#include "rules/payload/payload_paths.h"
 #include "rules/sql/ast.h"
 #include "rules/sql/bound.h"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/value.h"
-#include "rules/payload_paths.h"
+#include "rules/payload/payload_paths.h"
 #include "rules/sql/functions.h"
 #include "rules/sql/problem.h"
 #include "rules/sql/type.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "rules/json_text.h"
+#include "rules/payload/json_text.h"
 #include "rules/sql/function_library.h"
 #include "rules/sql/runtime.h"
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "rules/json_text.h"
+#include "rules/payload/json_text.h"
 #include "rules/sql/function_library.h"
 #include "rules/sql/operators.h"
 

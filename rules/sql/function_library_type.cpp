@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "rules/json_text.h"
+#include "rules/payload/json_text.h"
 #include "rules/sql/function_library.h"
 #include "rules/sql/operators.h"
 #include "rules/sql/type.h"

@@ -6,7 +6,7 @@
 #include <chrono>
 
 #include "base/topic.h"
-#include "rules/json_text.h"
+#include "rules/payload/json_text.h"
 #include "rules/sql/operators.h"
 
 namespace hub::rules::sql {

@@ -5,7 +5,7 @@
 
 #include "base/message.h"
 #include "base/value.h"
-#include "rules/json_scanner.h"
+#include "rules/payload/json_scanner.h"
 #include "rules/sql/bound.h"
 #include "rules/sql/runtime.h"
 

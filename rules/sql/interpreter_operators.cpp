@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "rules/json_text.h"
+#include "rules/payload/json_text.h"
 #include "rules/sql/interpreter.h"
 #include "rules/sql/operators.h"
 

@@ -4,8 +4,8 @@
 
 #include "base/message.h"
 #include "base/value.h"
-#include "rules/action_sink.h"
-#include "rules/text_arena.h"
+#include "rules/diagnostics/rule_failure.h"
+#include "rules/payload/text_arena.h"
 
 namespace hub::rules::sql {
 

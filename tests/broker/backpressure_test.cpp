@@ -34,10 +34,10 @@ class HoldingSink final : public PublishSink {
   HoldingSink(Shared& shared, boost::asio::io_context& io, SinkListener& listener)
       : shared_(shared), io_(io), listener_(listener) {}
 
-  Route route(std::string_view topic) override {
-    return topic.starts_with("rows/") ? this : nullptr;
+  const SinkRoute* route(std::string_view topic) override {
+    return topic.starts_with("rows/") ? &route_ : nullptr;
   }
-  bool take(Route, const MessageView& message, Publisher&) override {
+  bool take(const SinkRoute&, const MessageView& message, Publisher&) override {
     batch_bytes_ += static_cast<std::int64_t>(message.payload.size());
     shared_.held += static_cast<std::int64_t>(message.payload.size());
     shared_.most_held = std::max(shared_.most_held.load(), shared_.held.load());
@@ -61,6 +61,7 @@ class HoldingSink final : public PublishSink {
   }
 
  private:
+  const SinkRoute route_;
   Shared& shared_;
   boost::asio::io_context& io_;
   SinkListener& listener_;

@@ -29,10 +29,10 @@ class Ledger {
       std::erase(ledger_.sinks_, this);
     }
 
-    Route route(std::string_view topic) override {
-      return topic.starts_with("rows/") ? this : nullptr;
+    const SinkRoute* route(std::string_view topic) override {
+      return topic.starts_with("rows/") ? &route_ : nullptr;
     }
-    bool take(Route, const MessageView& message, Publisher& publisher) override {
+    bool take(const SinkRoute&, const MessageView& message, Publisher& publisher) override {
       const std::lock_guard lock{ledger_.mutex_};
       ledger_.taken_.emplace_back(message.payload);
       if (message.topic == "rows/echo")
@@ -69,6 +69,7 @@ class Ledger {
     boost::asio::io_context& io() { return io_; }
 
    private:
+    const SinkRoute route_;
     Ledger& ledger_;
     boost::asio::io_context& io_;
     SinkListener& listener_;

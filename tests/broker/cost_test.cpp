@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "broker/broker.h"
-#include "broker/connection.h"
-#include "broker/session.h"
+#include "broker/session/session.h"
+#include "broker/transport/connection.h"
 #include "tests/support/allocation_count.h"
 #include "tests/support/raw_mqtt_client.h"
 
@@ -33,8 +33,8 @@ class CountingSink final : public PublishSink {
                std::atomic<std::size_t>& allocations)
       : io_(io), listener_(listener), allocations_(allocations) {}
 
-  Route route(std::string_view) override { return this; }
-  bool take(Route, const MessageView&, Publisher&) override { return true; }
+  const SinkRoute* route(std::string_view) override { return &route_; }
+  bool take(const SinkRoute&, const MessageView&, Publisher&) override { return true; }
   void acknowledge_after_commit(AckToken token) override { tokens_.push_back(token); }
   void session_state_changed() override { changed_ = true; }
   void save_session_state(std::string_view, std::string_view) override {}
@@ -48,6 +48,7 @@ class CountingSink final : public PublishSink {
   bool idle() const noexcept override { return !committing_; }
 
  private:
+  const SinkRoute route_;
   void commit() {
     committing_ = changed_ = false;
     listener_.on_batch_closing();

@@ -31,8 +31,8 @@ class MeteredSink final : public PublishSink {
   MeteredSink(Shared& shared, boost::asio::io_context& io, SinkListener& listener)
       : shared_(shared), io_(io), listener_(listener) {}
 
-  Route route(std::string_view) override { return this; }
-  bool take(Route, const MessageView&, Publisher&) override {
+  const SinkRoute* route(std::string_view) override { return &route_; }
+  bool take(const SinkRoute&, const MessageView&, Publisher&) override {
     ++shared_.taken;
     return true;
   }
@@ -57,6 +57,7 @@ class MeteredSink final : public PublishSink {
   }
 
  private:
+  const SinkRoute route_;
   Shared& shared_;
   boost::asio::io_context& io_;
   SinkListener& listener_;

@@ -10,8 +10,8 @@ namespace hub::broker {
 // Wants nothing, and has always done it.
 class NoSink final : public PublishSink {
  public:
-  Route route(std::string_view) override { return nullptr; }
-  bool take(Route, const MessageView&, Publisher&) override { return false; }
+  const SinkRoute* route(std::string_view) override { return nullptr; }
+  bool take(const SinkRoute&, const MessageView&, Publisher&) override { return false; }
   void acknowledge_after_commit(AckToken) override {}
   void session_state_changed() override {}
   void save_session_state(std::string_view, std::string_view) override {}

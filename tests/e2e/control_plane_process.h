@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "instances/provider.h"
+#include "instances/provider/provider.h"
 #include "tests/instances/provider/machine.h"
 #include "tests/support/program.h"
 

@@ -1,4 +1,4 @@
-#include "instances/cidr.h"
+#include "instances/core/cidr.h"
 
 #include <gtest/gtest.h>
 

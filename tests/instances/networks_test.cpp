@@ -1,4 +1,4 @@
-#include "instances/networks.h"
+#include "instances/networks/networks.h"
 
 #include <random>
 

@@ -1,4 +1,4 @@
-#include "instances/orders.h"
+#include "instances/operations/purchase.h"
 
 #include "tests/instances/world.h"
 

@@ -1,7 +1,7 @@
 #include <numeric>
 #include <random>
 
-#include "instances/prices.h"
+#include "instances/money/prices.h"
 #include "tests/instances/world.h"
 
 namespace hub::instances {

@@ -1,5 +1,5 @@
 // What becomes of a database that takes more than was ordered.
-#include "instances/worker.h"
+#include "instances/operations/worker.h"
 #include "tests/instances/world.h"
 
 namespace hub::instances {

@@ -1,14 +1,14 @@
 #include <gtest/gtest.h>
 
-#include "instances/calendar.h"
-#include "instances/errc.h"
-#include "instances/identity_numbers.h"
-#include "instances/money.h"
-#include "instances/names.h"
-#include "instances/networks.h"
-#include "instances/prices.h"
-#include "instances/regions.h"
-#include "instances/secrets.h"
+#include "instances/accounts/identity_numbers.h"
+#include "instances/core/calendar.h"
+#include "instances/core/errc.h"
+#include "instances/core/money.h"
+#include "instances/core/names.h"
+#include "instances/core/secrets.h"
+#include "instances/money/prices.h"
+#include "instances/networks/networks.h"
+#include "instances/networks/regions.h"
 
 namespace hub::instances {
 namespace {

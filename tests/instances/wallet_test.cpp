@@ -1,4 +1,4 @@
-#include "instances/wallet.h"
+#include "instances/money/wallet.h"
 
 #include <array>
 #include <random>

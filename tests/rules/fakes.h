@@ -8,7 +8,7 @@
 #include "base/message.h"
 #include "rules/action_sink.h"
 #include "rules/catalogue.h"
-#include "rules/diagnostic.h"
+#include "rules/diagnostics/diagnostic.h"
 
 namespace hub::rules::testing {
 

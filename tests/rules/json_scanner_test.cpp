@@ -1,4 +1,4 @@
-#include "rules/json_scanner.h"
+#include "rules/payload/json_scanner.h"
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/message.h"
-#include "rules/json_text.h"
+#include "rules/payload/json_text.h"
 
 namespace hub::rules {
 namespace {

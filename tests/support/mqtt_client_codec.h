@@ -13,7 +13,7 @@
 #include "broker/mqtt/decode_error.h"
 #include "broker/mqtt/property.h"
 #include "broker/mqtt/protocol.h"
-#include "broker/mqtt/subscription_options.h"
+#include "base/subscription_options.h"
 
 // The client's side of MQTT, for tests: encoders that also produce what a client must not send,
 // and decoders that own what they decode.

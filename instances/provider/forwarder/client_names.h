@@ -3,7 +3,7 @@
 #include <chrono>
 #include <vector>
 
-#include "instances/cidr.h"
+#include "instances/core/cidr.h"
 
 namespace hub::instances {
 

@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "base/message.h"
-#include "rules/json_scanner.h"
-#include "rules/json_text.h"
+#include "rules/payload/json_scanner.h"
+#include "rules/payload/json_text.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace hub;

@@ -4,7 +4,7 @@
 
 #include <csignal>
 
-#include "instances/cluster_admin.h"
+#include "instances/databases/cluster_admin.h"
 #include "instances/provider/namespaces.h"
 #include "instances/provider/process_handle.h"
 #include "instances/provider/program.h"

@@ -7,8 +7,8 @@
 #include <memory>
 #include <string>
 
-#include "instances/provider.h"
 #include "instances/provider/network.h"
+#include "instances/provider/provider.h"
 #include "tests/support/program.h"
 
 // A machine of a test's own: the test's thread, and so the provider and all that it starts, lives

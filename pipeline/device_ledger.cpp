@@ -1,0 +1,87 @@
+#include "pipeline/device_ledger.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hub {
+
+void DeviceLedger::Device::mark_fresh() {
+  is_fresh_ = true;
+  ledger_->use(*this);
+  ledger_->fresh_.push_back(this);
+}
+
+DeviceLedger::Device::Line& DeviceLedger::Device::other_line(std::size_t rule) {
+  if (first_.rule == kNoRule) {
+    first_.rule = rule;
+    return first_;
+  }
+  for (Line& line : others_) {
+    if (line.rule == rule) return line;
+  }
+  return others_.emplace_back(Line{rule, {}, {}});
+}
+
+DeviceLedger::Device& DeviceLedger::look_up(std::string_view id) {
+  if (id.empty()) return others_;
+  if (const auto found = devices_.find(id); found != devices_.end()) {
+    last_ = found->second.get();
+    return *last_;
+  }
+  if (devices_.size() >= max_devices_) forget_clean();
+  if (devices_.size() >= max_devices_) return others_;
+  auto device = std::make_unique<Device>(std::string(id), *this);
+  last_ = device.get();
+  devices_.emplace(last_->id_, std::move(device));
+  return *last_;
+}
+
+// Only when that makes much room, as it looks at every device.
+void DeviceLedger::forget_clean() {
+  if (devices_.size() - std::min(used_, devices_.size()) < max_devices_ / 4) return;
+  last_ = nullptr;
+  erase_if(devices_, [](const auto& entry) { return entry.second->uses_ == 0; });
+}
+
+void DeviceLedger::journal(const Take& take) {
+  for (Device* const device : fresh_) {
+    device->for_each_line([&](Device::Line& line) {
+      if (line.fresh.empty()) return;
+      take(device->id_, line.rule, line.fresh);
+      line.unbooked.add(line.fresh);
+      line.fresh.clear();
+    });
+    device->is_fresh_ = false;
+    if (device->is_unbooked_) {
+      release(*device);
+    } else {
+      device->is_unbooked_ = true;
+      unbooked_.push_back(device);
+    }
+  }
+  fresh_.clear();
+}
+
+void DeviceLedger::begin_round() {
+  for (Device* const device : unbooked_) {
+    device->for_each_line([&](Device::Line& line) {
+      if (line.unbooked.empty()) return;
+      use(*device);
+      round_.push_back({device, line.rule, std::exchange(line.unbooked, {})});
+    });
+    device->is_unbooked_ = false;
+    release(*device);
+  }
+  unbooked_.clear();
+}
+
+void DeviceLedger::take(std::size_t max_lines, const Take& take) {
+  for (; !round_.empty() && max_lines > 0; --max_lines) {
+    const RoundLine& line = round_.back();
+    take(line.device->id_, line.rule, line.numbers);
+    release(*line.device);
+    round_.pop_back();
+  }
+}
+
+}  // namespace hub

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pipeline/device_journal.h"
+#include "pipeline/device_ledger.h"
+#include "rules/rule_set.h"
+#include "storage/batch_writer.h"
+#include "storage/ledger.h"
+
+namespace hub {
+
+// How a message ended for a rule, as far as the shard can tell: `stored` is given to storage, which
+// has the last word. docs/ledger.md defines each.
+enum class Ending : std::uint8_t {
+  stored,
+  filtered,
+  dead_lettered,
+  nothing_to_store,
+  shed_storage_full,
+};
+
+// A shard's part of the ledger: counts what comes in and how it ends, and gives the counts to the
+// batches that they belong to. Each message is counted twice, when a rule gets it and when the
+// rule's last word on it is said, so that a message which gets lost in between shows.
+class ShardLedger {
+ public:
+  // Devices of which a shard remembers counts; with one rule about 200 bytes each.
+  static constexpr std::size_t kMaxDevices = 100'000;
+  // So many devices are booked by one batch, so that it is not held up.
+  static constexpr std::size_t kDevicesPerBatch = 1'000;
+  // So many that wait to be booked are booked before their time.
+  static constexpr std::size_t kManyDirty = 20'000;
+  // What has been booked is removed from the journal with every so many batches, twice as many
+  // entries at most. That batch takes some milliseconds longer: seldom enough to spare p99 most of
+  // it, and not so much that it shows as a pause.
+  static constexpr std::int64_t kForgetEvery = 4'096;
+
+  explicit ShardLedger(const rules::RuleSet& rules, std::size_t max_devices = kMaxDevices);
+
+  // Says whose messages the calls below are about.
+  void begin_message(std::string_view client_id) { device_ = &devices_.find(client_id); }
+  void received(const rules::RulePlan& rule) {
+    ++rules_[rule.index()].taken.received;
+    ++device_->fresh(rule.index()).counts.received;
+  }
+  void ended(const rules::RulePlan& rule, Ending ending) {
+    count(rules_[rule.index()].taken, ending);
+    count(device_->fresh(rule.index()).counts, ending);
+  }
+  void seen(const rules::RulePlan& rule, std::int64_t number) {
+    device_->fresh(rule.index()).seen.add(number);
+  }
+
+  // From storage, as CommitListener has it.
+  void on_rows(const storage::RowTarget& target, const storage::RowOutcome& outcome);
+  void on_booked(std::string_view rule, const storage::LedgerCounts& counts);
+  void on_refused(const storage::RowTarget& target, const MessageView& message);
+
+  // A batch is closing: gives it what belongs to it; and books some of the devices if their time
+  // has come.
+  void book(storage::BatchWriter& writer);
+
+  // Something waits for a batch of its own: a device, or the number of keyed rows.
+  [[nodiscard]] bool dirty() const noexcept { return rows_dirty_ || !devices_.clean(); }
+  [[nodiscard]] bool many_dirty() const noexcept { return devices_.waiting() >= kManyDirty; }
+  // The next batch begins to book what is dirty; batches are to be asked for until booked_up().
+  void begin_booking() noexcept { booking_due_ = true; }
+  [[nodiscard]] bool booked_up() const noexcept {
+    return devices_.round_done() && !rows_dirty_ && !booking_due_;
+  }
+
+  struct RuleAccount {
+    std::string rule;
+    storage::LedgerCounts taken;   // since the start; committed: all that was given to storage
+    storage::LedgerCounts booked;  // of those, durable; each as it ended
+    storage::LedgerRows rows;      // durable
+
+    // Messages that are given to storage, as rows or as dead letters, and not yet durable.
+    [[nodiscard]] std::int64_t pending() const noexcept {
+      return taken.committed + taken.dead_lettered - booked.committed - booked.dead_lettered;
+    }
+    // What the ledger in the database will show once all that is pending is durable, beyond what
+    // it shows now; without what is pending.
+    [[nodiscard]] storage::LedgerCounts unbooked() const noexcept;
+    RuleAccount& operator+=(const RuleAccount& other) noexcept;
+  };
+  // By RulePlan::index().
+  [[nodiscard]] std::vector<RuleAccount> accounts() const;
+
+ private:
+  struct Rule {
+    std::string name;
+    bool journalled = false;  // its devices' numbers are in the journal until they are booked
+    storage::LedgerCounts taken;
+    storage::LedgerCounts given;  // of `taken`, to batches
+    storage::LedgerCounts booked;
+    storage::LedgerRows rows;        // told by storage
+    storage::LedgerRows keyed_rows;  // of these, not yet given to a batch
+  };
+  static void count(storage::LedgerCounts& counts, Ending ending) {
+    switch (ending) {
+      case Ending::stored:
+        ++counts.committed;
+        break;
+      case Ending::filtered:
+        ++counts.filtered;
+        break;
+      case Ending::dead_lettered:
+        ++counts.dead_lettered;
+        break;
+      case Ending::nothing_to_store:
+        ++counts.nothing_to_store;
+        break;
+      case Ending::shed_storage_full:
+        ++counts.shed_storage_full;
+        break;
+    }
+  }
+  Rule* find(std::string_view name);
+  void book_rules(storage::BatchWriter& writer);
+  void book_devices(storage::BatchWriter& writer);
+
+  std::vector<Rule> rules_;  // by RulePlan::index()
+  DeviceLedger devices_;
+  DeviceLedger::Device* device_ = nullptr;
+  bool rows_dirty_ = false;
+  bool booking_due_ = false;
+  bool journals_ = false;  // there is such a rule
+
+  DeviceJournal journal_;            // scratch
+  std::int64_t batches_ = 0;         // with something of the devices
+  std::int64_t round_began_ = 0;     // with this one of them
+  std::int64_t booked_through_ = 0;  // as far as the journal has been booked
+  std::int64_t forgotten_through_ = 0;
+};
+
+}  // namespace hub

@@ -1,0 +1,254 @@
+#include "pipeline/shard_ledger.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "rules/rule_file.h"
+
+namespace hub {
+namespace {
+
+using storage::LedgerCounts;
+using storage::LedgerRows;
+
+class OneTable final : public rules::Catalogue {
+ public:
+  [[nodiscard]] std::optional<TableSchema> table(std::string_view name) const override {
+    TableSchema out{"public", std::string(name), {}, {}};
+    Column& column = out.columns.emplace_back();
+    column.name = "n";
+    column.type = ColumnType::int8;
+    column.type_name = "bigint";
+    return out;
+  }
+};
+
+// "a" and "b", whose messages are numbered; and "c".
+std::shared_ptr<const rules::RuleSet> make_rules() {
+  std::string text;
+  for (const char* name : {"a", "b", "c"}) {
+    text += fmt::format(
+        "[[rule]]\nname = \"{}\"\n{}sql = 'SELECT payload.n AS n FROM \"#\"'\n"
+        "[[rule.action]]\ntype = \"dump\"\ntable = \"t\"\n",
+        name, name[0] == 'c' ? "" : "sequence = \"n\"\n");
+  }
+  return rules::compile_rules(rules::parse_rules(text, "rules.toml").rules, OneTable{}).rules;
+}
+
+// Keeps what a closing batch is given.
+class Booked final : public storage::BatchWriter {
+ public:
+  std::map<std::string, LedgerCounts> rules;
+  std::map<std::string, LedgerRows> rows;
+  std::map<std::string, LedgerCounts> devices;  // "<device>/<rule>"
+  std::map<std::string, std::string> seen;
+  std::string added;   // to the journal
+  std::string booked;  // of it
+  storage::JournalMark mark;
+  storage::JournalRange forgotten;
+
+  void add_to_ledger(std::string_view rule, const LedgerCounts& counts,
+                     const LedgerRows& its_rows) override {
+    rules[std::string(rule)] = counts;
+    rows[std::string(rule)] = its_rows;
+  }
+  void add_to_device_ledger(std::string_view rule, std::string_view device,
+                            const LedgerCounts& counts) override {
+    devices[fmt::format("{}/{}", device, rule)] = counts;
+  }
+  void add_to_sequence(std::string_view rule, std::string_view device, std::string_view numbers,
+                       std::int64_t) override {
+    seen[fmt::format("{}/{}", device, rule)] = numbers;
+  }
+  void add_to_journal(storage::JournalEntry entry) override {
+    (entry.booked ? booked : added) = std::move(entry.lines);
+  }
+  void mark_journal(const storage::JournalMark& to, const storage::JournalRange& gone) override {
+    mark = to;
+    forgotten = gone;
+  }
+
+  std::optional<std::string> append(const storage::RowTargetPtr&, std::span<const Value>,
+                                    const MessageView&) override {
+    return {};
+  }
+  void append_dead_letter(std::string_view, std::string_view, std::string_view, std::string_view,
+                          const MessageView&) override {}
+  void acknowledge_after_commit(AckToken) override {}
+  void save_session_state(std::string_view, std::string_view) override {}
+  void session_state_changed() override {}
+  void add_usage(std::string_view, std::int64_t, std::int64_t) override {}
+  void add_active_device(std::string_view, std::int32_t, std::string_view) override {}
+  void ledger_changed() override {}
+  void end_of_turn() override {}
+  [[nodiscard]] bool congested() const noexcept override { return false; }
+  [[nodiscard]] std::size_t held_bytes() const noexcept override { return 0; }
+  [[nodiscard]] bool idle() const noexcept override { return true; }
+};
+
+class ShardLedgerTest : public ::testing::Test {
+ protected:
+  void message(std::string_view device, std::size_t rule, Ending ending) {
+    ledger.begin_message(device);
+    ledger.received(rules->plan(rule));
+    ledger.ended(rules->plan(rule), ending);
+  }
+  [[nodiscard]] ShardLedger::RuleAccount account(std::size_t rule) const {
+    return ledger.accounts()[rule];
+  }
+
+  std::shared_ptr<const rules::RuleSet> rules = make_rules();
+  ShardLedger ledger{*rules};
+};
+
+TEST_F(ShardLedgerTest, EachBatchGetsWhatCameSinceTheOneBefore) {
+  message("d1", 0, Ending::stored);
+  message("d1", 0, Ending::filtered);
+  message("d2", 1, Ending::shed_storage_full);
+  Booked first;
+  ledger.book(first);
+  EXPECT_EQ(first.rules["a"], (LedgerCounts{.received = 2, .committed = 1, .filtered = 1}));
+  EXPECT_EQ(first.rules["b"], (LedgerCounts{.received = 1, .shed_storage_full = 1}));
+  EXPECT_TRUE(first.devices.empty());
+  EXPECT_EQ(first.added, R"({"a":[["d1",2,1,1]],"b":[["d2",1,0,0,0,0,1]]})");
+  message("d1", 1, Ending::nothing_to_store);
+  Booked second;
+  ledger.book(second);
+  EXPECT_EQ(second.rules.size(), 1u);
+  EXPECT_EQ(second.rules["b"], (LedgerCounts{.received = 1, .nothing_to_store = 1}));
+  EXPECT_EQ(second.added, R"({"b":[["d1",1,0,0,0,1]]})");
+}
+
+TEST_F(ShardLedgerTest, DevicesAreBookedWhenTheirTimeHasCome) {
+  message("d1", 0, Ending::stored);
+  message("d1", 0, Ending::stored);
+  message("d1", 1, Ending::filtered);
+  ledger.begin_message("d2");
+  ledger.received(rules->plan(0));
+  ledger.seen(rules->plan(0), 7);
+  ledger.ended(rules->plan(0), Ending::dead_lettered);
+  EXPECT_TRUE(ledger.dirty());
+  ledger.begin_booking();
+  Booked batch;
+  ledger.book(batch);
+  EXPECT_TRUE(ledger.booked_up());
+  EXPECT_FALSE(ledger.dirty());
+  EXPECT_EQ(batch.devices["d1/a"], (LedgerCounts{.received = 2, .committed = 2}));
+  EXPECT_EQ(batch.devices["d1/b"], (LedgerCounts{.received = 1, .filtered = 1}));
+  EXPECT_EQ(batch.devices["d2/a"], (LedgerCounts{.received = 1, .dead_lettered = 1}));
+  EXPECT_EQ(batch.seen["d2/a"], "{[7,8)}");
+  EXPECT_EQ(batch.added + batch.booked, "");  // it is in no need of a journal
+  EXPECT_EQ(batch.mark.added_through, 1);
+}
+
+TEST_F(ShardLedgerTest, TheJournalHasTheSequenceNumbers) {
+  ledger.begin_message("d\"1");
+  ledger.received(rules->plan(0));
+  ledger.seen(rules->plan(0), 7);
+  ledger.ended(rules->plan(0), Ending::stored);
+  Booked batch;
+  ledger.book(batch);
+  EXPECT_EQ(batch.added, R"({"a":[["d\"1",1,1,0,0,0,0,"{[7,8)}"]]})");
+}
+
+TEST_F(ShardLedgerTest, WithoutASequenceThereIsNoJournal) {
+  const std::size_t devices = 2 * ShardLedger::kDevicesPerBatch;
+  for (std::size_t i = 0; i < devices; ++i) message(fmt::format("d{}", i), 2, Ending::stored);
+  Booked batch;
+  ledger.book(batch);
+  ledger.begin_booking();
+  ledger.book(batch);
+  EXPECT_EQ(batch.devices.size(), ShardLedger::kDevicesPerBatch);
+  EXPECT_EQ(batch.added + batch.booked, "");
+}
+
+TEST_F(ShardLedgerTest, TheJournalIsForgottenOnceItIsBookedAndALittleAtATime) {
+  const auto batches = [&](std::int64_t count) {
+    Booked last;
+    for (; count > 0; --count) {
+      message("d1", 0, Ending::stored);
+      last = {};
+      ledger.book(last);
+    }
+    return last;
+  };
+  constexpr std::int64_t kEvery = ShardLedger::kForgetEvery;
+  EXPECT_TRUE(batches(kEvery).forgotten.empty());  // nothing is booked
+  batches(4 * kEvery - 1);
+  ledger.begin_booking();
+  const Booked booked = batches(1);
+  EXPECT_EQ(booked.mark.added_through, 5 * kEvery);
+  EXPECT_EQ(booked.forgotten.after, 0);
+  EXPECT_EQ(booked.forgotten.through, 2 * kEvery);
+  EXPECT_TRUE(batches(1).forgotten.empty());
+  const Booked later = batches(kEvery - 1);
+  EXPECT_EQ(later.forgotten.after, 2 * kEvery);
+  EXPECT_EQ(later.forgotten.through, 4 * kEvery);
+  batches(kEvery);
+  EXPECT_EQ(batches(kEvery).forgotten.through, 0);  // what comes after the booking stays
+}
+
+TEST_F(ShardLedgerTest, ManyDevicesAreSpreadOverBatches) {
+  const std::size_t devices = 2 * ShardLedger::kDevicesPerBatch + 1;
+  for (std::size_t i = 0; i < devices; ++i) message(fmt::format("d{}", i), 0, Ending::stored);
+  ledger.begin_booking();
+  std::size_t booked = 0;
+  for (int batches = 1; batches <= 3; ++batches) {
+    EXPECT_FALSE(ledger.booked_up());
+    Booked batch;
+    ledger.book(batch);
+    booked += batch.devices.size();
+    EXPECT_EQ(batch.added.empty(), batches > 1);
+    // What is booked is taken away from the journal until all of it is.
+    EXPECT_EQ(batch.booked.empty(), batches == 3);
+    EXPECT_EQ(batch.mark.added_through, batches == 3 ? 1 : 0);
+    EXPECT_EQ(batch.mark.booked_through, batches == 3 ? 3 : 0);
+  }
+  EXPECT_TRUE(ledger.booked_up());
+  EXPECT_EQ(booked, devices);
+}
+
+TEST_F(ShardLedgerTest, PendingIsWhatStorageHasNotBooked) {
+  message("d1", 0, Ending::stored);
+  message("d1", 0, Ending::stored);
+  message("d1", 0, Ending::filtered);
+  EXPECT_EQ(account(0).pending(), 2);
+  // One of the two was refused.
+  ledger.on_booked("a", {.received = 3, .committed = 1, .filtered = 1, .dead_lettered = 1});
+  EXPECT_EQ(account(0).pending(), 0);
+  EXPECT_EQ(account(0).unbooked(), LedgerCounts{});
+  EXPECT_TRUE(account(0).booked.balanced());
+}
+
+TEST_F(ShardLedgerTest, ARefusedMessageMovesInItsDevice) {
+  message("d1", 0, Ending::stored);
+  storage::RowTarget target;
+  target.rule = "a";
+  MessageView refused;
+  refused.client_id = "d1";
+  ledger.on_refused(target, refused);
+  ledger.begin_booking();
+  Booked batch;
+  ledger.book(batch);
+  EXPECT_EQ(batch.devices["d1/a"], (LedgerCounts{.received = 1, .dead_lettered = 1}));
+}
+
+TEST_F(ShardLedgerTest, RowsWithAKeyAreBookedWithTheNextBatch) {
+  storage::RowTarget target;
+  target.rule = "b";
+  ledger.on_rows(target, {.committed = 5});
+  EXPECT_FALSE(ledger.dirty());  // booked by the writer, with the batch
+  target.key = {"device"};
+  ledger.on_rows(target, {.committed = 2, .duplicates = 3});
+  EXPECT_TRUE(ledger.dirty());
+  Booked batch;
+  ledger.book(batch);
+  EXPECT_EQ(batch.rows["b"], (LedgerRows{.rows = 2, .duplicates = 3}));
+  EXPECT_FALSE(ledger.dirty());
+  EXPECT_EQ(account(1).rows, (LedgerRows{.rows = 7, .duplicates = 3}));
+}
+
+}  // namespace
+}  // namespace hub
