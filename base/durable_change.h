@@ -15,9 +15,11 @@ namespace hub {
 // changed, a batch carries it as such, and storage alone decides how it is laid down.
 
 struct DurableSubscription {
+  static constexpr std::uint32_t kMaxIdentifier = 268'435'455;  // MQTT 5.0 section 3.8.2.1.2
+
   std::string_view filter;  // a valid topic filter
   SubscriptionOptions options;
-  std::uint32_t identifier = 0;  // 0: none; at most 268,435,455
+  std::uint32_t identifier = 0;  // 0: none; at most kMaxIdentifier
 };
 
 // A session as it is now, in place of what was durable of it. Borrows, for the length of a call.
@@ -47,11 +49,18 @@ struct StoredSession {
     std::string filter;
     SubscriptionOptions options;
     std::uint32_t identifier = 0;
+
+    friend bool operator==(const Subscription&, const Subscription&) = default;
   };
-  std::string client_id;
+  std::string client_id{};
   std::uint32_t expiry_seconds = 0;
-  std::vector<Subscription> subscriptions;
-  std::vector<std::uint16_t> packet_ids;
+  std::vector<Subscription> subscriptions{};
+  std::vector<std::uint16_t> packet_ids{};
+  // What is stored cannot be read, as by a hub that is older than the one that wrote it: only the
+  // client id is known, and what is stored is to be removed (SessionGone).
+  bool unknown_form = false;
+
+  friend bool operator==(const StoredSession&, const StoredSession&) = default;
 };
 
 }  // namespace hub

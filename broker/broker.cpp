@@ -29,7 +29,7 @@ struct Broker::Worker {
 };
 
 Broker::Broker(const Options& options, std::uint32_t shards, const SinkFactory& make_sink,
-               const StoredSessions& sessions)
+               StoredSessions sessions)
     : open_connections_(options.max_connections) {
   for (std::uint32_t id = 0; id < shards; ++id) {
     auto worker = std::make_unique<Worker>();
@@ -53,7 +53,7 @@ Broker::Broker(const Options& options, std::uint32_t shards, const SinkFactory& 
   }
   for (const auto& worker : workers_) {
     worker->call([&](Shard& shard) {
-      for (const auto& [client_id, state] : sessions) shard.restore_session(client_id, state);
+      for (const StoredSession& session : sessions) shard.restore_session(session);
     });
   }
 }

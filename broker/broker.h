@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/durable_change.h"
 #include "broker/counters.h"
 #include "broker/options.h"
 #include "broker/publish_sink.h"
@@ -26,12 +27,13 @@ class Broker {
   // Makes the sink of a shard, on that shard's thread. `listener` is the shard.
   using SinkFactory = std::function<std::unique_ptr<PublishSink>(
       std::uint32_t shard, boost::asio::io_context& io, SinkListener& listener)>;
-  // Client id and durable state of each session that the database holds.
-  using StoredSessions = std::vector<std::pair<std::string, std::string>>;
+  // Every session that storage knew when the hub started.
+  using StoredSessions = std::vector<StoredSession>;
 
-  // Starts the shards' threads; they take no connections before listen().
+  // Starts the shards' threads; they take no connections before listen(). Takes the sessions, which
+  // may be much memory, and has let go of them when it returns.
   Broker(const Options& options, std::uint32_t shards, const SinkFactory& make_sink,
-         const StoredSessions& sessions);
+         StoredSessions sessions);
   ~Broker();  // stop() with no grace, if it was not called
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;

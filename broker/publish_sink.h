@@ -4,6 +4,7 @@
 #include <span>
 #include <string_view>
 
+#include "base/durable_change.h"
 #include "base/message.h"
 #include "base/sink_route.h"
 #include "broker/meter.h"
@@ -38,10 +39,15 @@ class PublishSink {
   // `token` comes back through SinkListener once all that was taken before is durable.
   virtual void acknowledge_after_commit(AckToken token) = 0;
 
-  // The durable state of a session has changed: on_batch_closing() will be called soon.
-  virtual void session_state_changed() = 0;
-  // Only from on_batch_closing(). Empty state: forget the session.
-  virtual void save_session_state(std::string_view client_id, std::string_view state) = 0;
+  // There is something for make_durable(): the open batch is to close at the end of this turn, or
+  // once the batch that is under way has committed, although it have no message. Until
+  // on_batch_closing() has come, further calls change nothing.
+  virtual void durable_change_waits() = 0;
+  // Commits with the batch that is closing: with all that take() was given since the batch before,
+  // or, as that, not at all. A token that was given before is told of by on_committed() after it.
+  // Of several changes of one client in a batch the last one counts. Only from on_batch_closing(),
+  // whether or not durable_change_waits() has asked for that. Copies what it needs.
+  virtual void make_durable(const DurableChange& change) = 0;
 
   // Around each turn of the shard's loop.
   virtual void begin_turn(Timestamp /*now*/) {}
@@ -66,6 +72,8 @@ class PublishSink {
 class SinkListener {
  public:
   virtual ~SinkListener() = default;
+  // The open batch takes no more messages: make_durable() is to be called now for all that has
+  // changed. Between two turns, or from end_of_turn().
   virtual void on_batch_closing() = 0;
   // For each commit, also one that nobody waits for: there is room again.
   virtual void on_committed(std::span<const AckToken> tokens) = 0;

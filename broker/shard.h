@@ -67,8 +67,8 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
     sink_ = std::move(sink);
     meter_ = sink_ ? sink_->meter() : nullptr;
   }
-  // A session that the database knew; before start().
-  void restore_session(std::string_view client_id, std::string_view state);
+  // A session that storage knew; before start(). One of another shard's client is passed over.
+  void restore_session(const StoredSession& stored);
 
   // Takes connections from a listening, non-blocking socket.
   void start(FileDescriptor listener);
@@ -245,6 +245,8 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   void mark_state_dirty(Session& session);
   void save_with_next_batch(Session& session);
   void announce_states();
+  // Borrows from the session, and from scratch until the next call. Requires that it is persistent.
+  [[nodiscard]] SessionKept durable_form_of(const Session& session);
   void keep_retained(const MessageRef& message);
   [[nodiscard]] MessageId next_message_id();
 
@@ -314,6 +316,8 @@ class Shard final : public ShardOwned, public SinkListener, private Publisher {
   std::vector<Session::Handle> dirty_sessions_;
   bool states_announced_ = false;                // to the sink, since the last batch was closed
   std::vector<std::string> forgotten_sessions_;  // client ids whose durable state is to go
+  std::vector<DurableSubscription> durable_subscriptions_;  // scratch of durable_form_of()
+  std::vector<std::uint16_t> durable_packet_ids_;
   std::deque<std::string> forgetting_;  // those of which that has not committed, in its order
   boost::unordered_flat_map<std::string, std::uint32_t> forgetting_counts_;  // how often each
 

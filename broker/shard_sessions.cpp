@@ -1,11 +1,11 @@
 // CONNECT, DISCONNECT, and the life of sessions and wills.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <functional>
 
 #include "base/log.h"
 #include "broker/mqtt/disconnect_codec.h"
-#include "broker/session/session_state.h"
 #include "broker/shard.h"
 
 namespace hub::broker {
@@ -288,7 +288,7 @@ void Shard::end_session(Session& session) {
   }
   if (session.state_saved) {
     forgotten_sessions_.push_back(session.client_id);
-    sink_->session_state_changed();
+    sink_->durable_change_waits();
   }
   if (session.state_held_something) {  // nobody may find it in the next session
     forgetting_.push_back(session.client_id);
@@ -323,44 +323,65 @@ void Shard::save_with_next_batch(Session& session) {
 }
 
 void Shard::announce_states() {
-  if (!std::exchange(states_announced_, true)) sink_->session_state_changed();
+  if (!std::exchange(states_announced_, true)) sink_->durable_change_waits();
 }
 
 void Shard::on_batch_closing() {
   states_announced_ = false;
   for (const std::string& client_id : forgotten_sessions_) {
     // A new session of the same client may have been saved since; it is saved below.
-    sink_->save_session_state(client_id, {});
+    sink_->make_durable(SessionGone{client_id});
   }
   forgotten_sessions_.clear();
   for (const Session::Handle handle : std::exchange(dirty_sessions_, {})) {
     Session* session = sessions_.find(handle);
     if (session == nullptr) continue;
     session->state_dirty = false;
-    const std::string state = encode_session_state(*session);
-    if (state.empty() && !session->state_saved) continue;
-    session->state_saved = !state.empty();
-    session->state_held_something |= state.size() > kBareSessionStateBytes;
-    sink_->save_session_state(session->client_id, state);
+    if (session->persistent()) {
+      const SessionKept kept = durable_form_of(*session);
+      session->state_saved = true;
+      session->state_held_something |= !kept.is_bare();
+      sink_->make_durable(kept);
+    } else if (std::exchange(session->state_saved, false)) {
+      sink_->make_durable(SessionGone{session->client_id});
+    }
   }
 }
 
-void Shard::restore_session(std::string_view client_id, std::string_view state) {
+SessionKept Shard::durable_form_of(const Session& session) {
+  durable_subscriptions_.clear();
+  for (const RoutedFilter* filter : session.subscriptions) {
+    const Subscription subscription =
+        *std::ranges::find(filter->subscriptions(), session.slot(), &Subscription::subscriber);
+    durable_subscriptions_.push_back(
+        {filter->text(), subscription.options(), subscription.identifier()});
+  }
+  durable_packet_ids_.clear();
+  if (session.inbound) {
+    session.inbound->for_each_durable(
+        [this](mqtt::PacketId id) { durable_packet_ids_.push_back(id.value()); });
+  }
+  return {session.client_id, session.expiry_seconds, durable_subscriptions_, durable_packet_ids_};
+}
+
+void Shard::restore_session(const StoredSession& stored) {
   assert_home();
-  if (home_of(client_id) != id_) return;
-  Session& session = make_session(client_id);
+  if (home_of(stored.client_id) != id_) return;
+  Session& session = make_session(stored.client_id);
   session.state_saved = true;
   session.state_held_something = true;
-  const bool known_form = decode_session_state(
-      state, session,
-      [&](std::string_view filter, SubscriptionOptions options, std::uint32_t id) {
-        add_subscription(session, filter, {session.slot(), options, id});
-      });
-  if (!known_form) {
+  if (stored.unknown_form) {
     log::warning("the stored session of client \"{}\" is of an unknown form and is dropped",
-                 client_id);
+                 stored.client_id);
     end_session(session);
     return;
+  }
+  session.expiry_seconds = stored.expiry_seconds;
+  for (const StoredSession::Subscription& each : stored.subscriptions) {
+    add_subscription(session, each.filter, {session.slot(), each.options, each.identifier});
+  }
+  for (const std::uint16_t id : stored.packet_ids) {
+    session.inbound_flows().restore(mqtt::PacketId{id});
   }
   client_is_away(session);
 }

@@ -95,11 +95,7 @@ Loaded load(const Config& config, const std::string& url, const storage::Patienc
   }
   out.concerns = storage::durability_concerns(url, tables, patience);
   storage::load_session_states(
-      url,
-      [&](std::string_view client_id, std::string_view state) {
-        out.sessions.emplace_back(client_id, state);
-      },
-      patience);
+      url, [&](StoredSession session) { out.sessions.push_back(std::move(session)); }, patience);
   // No earlier hub books any more.
   if (config.max_daily_messages > 0) out.usage = storage::usage_today(url, config.meter, patience);
   return out;
@@ -191,7 +187,7 @@ int run(const Config& config) {
         status.add_sink({io, *sink});
         return sink;
       },
-      loaded.sessions};
+      std::move(loaded.sessions)};
   status.set_broker(broker);
 
   boost::asio::io_context io;

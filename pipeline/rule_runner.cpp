@@ -87,7 +87,8 @@ const SinkRoute* RuleSink::route(std::string_view topic) {
   return known.get();
 }
 
-bool RuleSink::take(const SinkRoute& route, const MessageView& message, broker::Publisher& publisher) {
+bool RuleSink::take(const SinkRoute& route, const MessageView& message,
+                    broker::Publisher& publisher) {
   const Plans& plans = static_cast<const MatchedRules&>(route).plans;
   ledger_.begin_message(message.client_id);
   for (const rules::RulePlan* plan : plans) ledger_.received(*plan);
@@ -165,10 +166,8 @@ void RuleSink::dead_letter(const rules::RulePlan& rule, std::string_view action,
 }
 
 void RuleSink::acknowledge_after_commit(AckToken token) { writer_.acknowledge_after_commit(token); }
-void RuleSink::session_state_changed() { writer_.session_state_changed(); }
-void RuleSink::save_session_state(std::string_view client_id, std::string_view state) {
-  writer_.save_session_state(client_id, state);
-}
+void RuleSink::durable_change_waits() { writer_.durable_change_waits(); }
+void RuleSink::make_durable(const DurableChange& change) { writer_.make_durable(change); }
 
 void RuleSink::begin_turn(Timestamp now) {
   if (!meter_) return;

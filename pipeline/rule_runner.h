@@ -49,8 +49,8 @@ class RuleSink final : public ShardOwned,
   [[nodiscard]] bool take(const SinkRoute& route, const MessageView& message,
                           broker::Publisher& publisher) override;
   void acknowledge_after_commit(AckToken token) override;
-  void session_state_changed() override;
-  void save_session_state(std::string_view client_id, std::string_view state) override;
+  void durable_change_waits() override;
+  void make_durable(const DurableChange& change) override;
   void begin_turn(Timestamp now) override;
   void end_of_turn() override;
   void prepare_stop() override;

@@ -211,7 +211,7 @@ void Batch::clear(std::uint64_t new_serial) {
   serial = new_serial;
   messages.clear();
   dead_letters.clear();
-  session_states.entries.clear();
+  session_changes.clear();
   ledger.clear();
   wanted = false;
   failed_by_rule.clear();

@@ -11,6 +11,7 @@
 #include "storage/batch_writer.h"
 #include "storage/byte_buffer.h"
 #include "storage/ledger_entries.h"
+#include "storage/session_changes.h"
 #include "storage/spool_store.h"
 #include "storage/target_plan.h"
 
@@ -81,15 +82,6 @@ class DeadLetters {
   std::size_t count_ = 0;
 };
 
-struct SessionStates {
-  struct Entry {
-    std::string client_id;
-    std::string state;  // empty: to be removed
-    std::size_t order;  // of the call; the last of a client counts
-  };
-  std::vector<Entry> entries;
-};
-
 // A message of which the database refused a row, once for each rule.
 struct RefusedMessage {
   const RowTarget* target;
@@ -103,7 +95,7 @@ struct Batch {
   std::uint64_t serial = 0;  // differs for every use of every batch of a writer
   KeptMessages messages;
   DeadLetters dead_letters;
-  SessionStates session_states;
+  SessionChanges session_changes;
   LedgerEntries ledger;
   bool wanted = false;                  // to be sent although it may have no row
   std::vector<Receipt> failed_by_rule;  // of `dead_letters`
@@ -142,8 +134,7 @@ struct Batch {
   }
   // True when a transaction would write nothing.
   [[nodiscard]] bool nothing_to_write() const noexcept {
-    return rows_ == 0 && dead_letters.count() == 0 && session_states.entries.empty() &&
-           ledger.empty();
+    return rows_ == 0 && dead_letters.count() == 0 && session_changes.empty() && ledger.empty();
   }
   // Keeps the message among the refused ones, unless it is a dead letter of the rule already.
   void note_refused(const RowTarget& target, std::uint32_t message);

@@ -123,7 +123,7 @@ BatchSender::Whole BatchSender::plan_whole(Batch& batch, bool direct) {
     out.copies.push_back({batch.dead_letters.rows().view()});
   }
   settle_ledger(batch);
-  add_session_statements(batch.session_states, session_arrays_, out.by_array);
+  add_session_statements(batch.session_changes, session_arrays_, out.by_array);
   add_device_statements(writer_, batch.ledger, first_added(batch.ledger), ledger_arrays_,
                         out.by_array);
   for (ParameterStatement& statement : out.by_array) statement.sql.insert(0, tag_);
@@ -224,7 +224,7 @@ asio::awaitable<std::optional<Refusal>> BatchSender::finish_apart(PgLink& link, 
     copies.push_back({batch.dead_letters.rows().view(), batch.refused.rows().view()});
   }
   std::vector<ParameterStatement> statements;
-  add_session_statements(batch.session_states, session_arrays_, statements);
+  add_session_statements(batch.session_changes, session_arrays_, statements);
   add_device_statements(writer_, batch.ledger, nullptr, ledger_arrays_, statements);
   if (statements.empty()) {
     Answer answer = co_await link.exchange(query + "COMMIT", copies);

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/durable_change.h"
 #include "base/message.h"
 #include "base/table_schema.h"
 #include "base/value.h"
@@ -58,10 +59,10 @@ class CommitListener {
  public:
   virtual ~CommitListener() = default;
 
-  // The open batch takes no more rows: save_session_state() is to be called now for each session
-  // that has changed, add_to_ledger() for each rule that got messages, and counts for this batch.
-  // Comes between two turns, or from end_of_turn(); so
-  // what a turn appends and the session states that belong to it are in one transaction.
+  // The open batch takes no more rows: make_durable() is to be called now for each session that has
+  // changed, add_to_ledger() for each rule that got messages, and counts for this batch. Comes
+  // between two turns, or from end_of_turn(); so what a turn appends and the durable changes that
+  // belong to it are in one transaction.
   virtual void on_batch_closing() = 0;
 
   // Everything that was appended before each token is durable. Tokens come in the order in which
@@ -138,12 +139,14 @@ class BatchWriter {
   // handler of its own on the shard's loop, when nothing is open or under way.
   virtual void acknowledge_after_commit(AckToken token) = 0;
 
-  // Sets the durable state of a client's session; empty removes it. Opaque bytes. Commits with the
-  // batch that is closing: only from on_batch_closing(). The last call for a client wins.
-  virtual void save_session_state(std::string_view client_id, std::string_view state) = 0;
+  // Puts the change in place of what is durable of that session, in the transaction of the batch
+  // that is closing: only from on_batch_closing(). The last call for a client in a batch counts.
+  // Copies what it needs.
+  virtual void make_durable(const DurableChange& change) = 0;
 
-  // Asks that the batch be sent although it may have no row, as session state has changed.
-  virtual void session_state_changed() = 0;
+  // Asks that the open batch be closed and sent although it may have no row, as there is something
+  // for make_durable(). Further calls change nothing, until it is closed.
+  virtual void durable_change_waits() = 0;
 
   // Adds to the totals of a rule in the transaction of the batch that is closing: only from
   // on_batch_closing(), once for each rule. counts.committed are messages whose rows are in this

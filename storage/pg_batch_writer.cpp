@@ -30,11 +30,8 @@ void PgBatchWriter::acknowledge_after_commit(AckToken token) {
   impl_->acknowledge_after_commit(token);
 }
 
-void PgBatchWriter::save_session_state(std::string_view client_id, std::string_view state) {
-  impl_->save_session_state(client_id, state);
-}
-
-void PgBatchWriter::session_state_changed() { impl_->want_batch(); }
+void PgBatchWriter::make_durable(const DurableChange& change) { impl_->make_durable(change); }
+void PgBatchWriter::durable_change_waits() { impl_->want_batch(); }
 void PgBatchWriter::ledger_changed() { impl_->want_batch(); }
 
 void PgBatchWriter::add_to_ledger(std::string_view rule, const LedgerCounts& counts,

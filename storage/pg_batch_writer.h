@@ -66,8 +66,8 @@ class PgBatchWriter final : public BatchWriter {
   void append_dead_letter(std::string_view rule, std::string_view action, std::string_view reason,
                           std::string_view detail, const MessageView& message) override;
   void acknowledge_after_commit(AckToken token) override;
-  void save_session_state(std::string_view client_id, std::string_view state) override;
-  void session_state_changed() override;
+  void make_durable(const DurableChange& change) override;
+  void durable_change_waits() override;
   void add_to_ledger(std::string_view rule, const LedgerCounts& counts,
                      const LedgerRows& rows) override;
   void add_to_device_ledger(std::string_view rule, std::string_view device,

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "storage/bounded_connection.h"
+#include "storage/session_row.h"
 
 namespace hub::storage {
 namespace {
@@ -42,12 +43,19 @@ void end_earlier_links(BoundedConnection& database) {
   }
 }
 
+StoredSession session_of(std::string_view client_id, std::string_view row) {
+  if (auto known = read_session_row(client_id, row)) return *std::move(known);
+  StoredSession unknown;
+  unknown.client_id = client_id;
+  unknown.unknown_form = true;
+  return unknown;
+}
+
 }  // namespace
 
-void load_session_states(
-    const std::string& url,
-    const std::function<void(std::string_view client_id, std::string_view state)>& take,
-    const Patience& patience) {
+void load_session_states(const std::string& url,
+                         const std::function<void(StoredSession session)>& take,
+                         const Patience& patience) {
   constexpr int kRowsAtATime = 10'000;
   BoundedConnection database(url, patience);
   end_earlier_links(database);
@@ -63,9 +71,9 @@ void load_session_states(
         database.run([&](pqxx::connection&) { return transaction->exec(fetch); });
     if (rows.empty()) break;
     for (const auto& row : rows) {
-      const pqxx::binarystring state(row[1]);
-      take({row[0].c_str(), row[0].size()},
-           {reinterpret_cast<const char*>(state.data()), state.size()});
+      const pqxx::binarystring bytes(row[1]);
+      take(session_of({row[0].c_str(), row[0].size()},
+                      {reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
     }
   }
   database.run([&](pqxx::connection&) { transaction->commit(); });

@@ -12,7 +12,8 @@ constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kTargetsKept = 1'000;
 
 // Numbers in network byte order, texts behind their length. In this order: version; messages;
-// targets with their rows; dead letters; session states; ledger.
+// targets with their rows; dead letters; sessions, as
+// session_row.h has them; ledger.
 class Writer {
  public:
   template <class Integer>
@@ -335,7 +336,7 @@ struct Parsed {
   std::size_t dead_letters = 0;
   std::string_view dead_letter_rows;
   std::vector<Receipt> failed_by_rule;
-  std::vector<std::pair<std::string_view, std::string_view>> session_states;
+  std::vector<SessionChanges::Change> session_changes;
   LedgerEntries ledger;
   bool valid = false;
 
@@ -366,7 +367,7 @@ struct Parsed {
     }
     for (std::size_t left = in.count(16); left > 0; --left) {
       const std::string_view client_id = in.text();
-      session_states.emplace_back(client_id, in.text());
+      session_changes.push_back({client_id, in.text()});
     }
     read_ledger(in, ledger);
     valid = sound && in.done();
@@ -417,10 +418,11 @@ std::string write_spool_record(const Batch& batch, SpoolTargets& targets) {
     out.number(receipt.message.low);
     out.number(receipt.rule_hash);
   }
-  out.count(batch.session_states.entries.size());
-  for (const auto& entry : batch.session_states.entries) {
-    out.text(entry.client_id);
-    out.text(entry.state);
+  out.count(batch.session_changes.count());
+  for (std::size_t i = 0; i < batch.session_changes.count(); ++i) {
+    const SessionChanges::Change change = batch.session_changes[i];
+    out.text(change.client_id);
+    out.text(change.row);
   }
   write_ledger(batch.ledger, out);
   return out.take();
@@ -458,9 +460,8 @@ SpoolRecordProblem add_spool_record(std::string_view record, SpoolTargets& targe
   batch.dead_letters.add_rows(parsed.dead_letter_rows, parsed.dead_letters);
   batch.failed_by_rule.insert(batch.failed_by_rule.end(), parsed.failed_by_rule.begin(),
                               parsed.failed_by_rule.end());
-  for (const auto& [client_id, state] : parsed.session_states) {
-    auto& entries = batch.session_states.entries;
-    entries.push_back({std::string(client_id), std::string(state), entries.size()});
+  for (const SessionChanges::Change& change : parsed.session_changes) {
+    batch.session_changes.add(change);
   }
   add_ledger(parsed.ledger, batch.ledger);
   return SpoolRecordProblem::none;

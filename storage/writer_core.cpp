@@ -76,11 +76,9 @@ void PgBatchWriter::Impl::acknowledge_after_commit(AckToken token) {
   hold(batch, sizeof token);
 }
 
-void PgBatchWriter::Impl::save_session_state(std::string_view client_id, std::string_view state) {
+void PgBatchWriter::Impl::make_durable(const DurableChange& change) {
   assert(closing_);
-  auto& entries = open_->session_states.entries;
-  entries.push_back({std::string(client_id), std::string(state), entries.size()});
-  hold(*open_, client_id.size() + state.size() + sizeof entries.back());
+  hold(*open_, open_->session_changes.add(change));
 }
 
 void PgBatchWriter::Impl::add_to_ledger(LedgerEntries::Rule entry) {
@@ -168,7 +166,7 @@ void PgBatchWriter::Impl::finish_sending() {
     on_success();
   }
   counters_.row_bytes.add(batch.row_bytes());
-  counters_.session_states.add(batch.session_states.entries.size());
+  counters_.session_states.add(batch.session_changes.count());
   counters_.dead_letters_by_rule.add(batch.dead_letters.count());
   counters_.dead_letters_row_refused.add(batch.refused_rows);
   counters_.dead_letters_table_unusable.add(batch.unusable_rows);

@@ -39,7 +39,7 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
                                     const MessageView& message);
   void append_dead_letter(const DeadLetters::Cause& cause, const MessageView& message);
   void acknowledge_after_commit(AckToken token);
-  void save_session_state(std::string_view client_id, std::string_view state);
+  void make_durable(const DurableChange& change);
   void add_to_ledger(LedgerEntries::Rule entry);
   void add_to_device_ledger(LedgerEntries::Device entry);
   void add_to_sequence(LedgerEntries::Sequence entry);
@@ -141,7 +141,7 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   std::unique_ptr<Batch> sending_;
   std::deque<std::unique_ptr<Batch>> finished_;
   std::unique_ptr<Batch> delivering_;  // of which the listener is being told
-  bool closing_ = false;               // save_session_state() and add_to_…() may be called
+  bool closing_ = false;               // make_durable() and add_to_…() may be called
 
   std::unique_ptr<SpoolLane> lane_;
   SpoolTargets spool_targets_;

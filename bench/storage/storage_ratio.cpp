@@ -25,6 +25,10 @@ constexpr auto kHubId = "aaaaaaaa-0000-4000-8000-000000000001";
 constexpr std::string_view kPayload =
     R"({"temperature": 21.5, "humidity": 40.25, "battery": 3.71, "sequence": 123456})";
 
+// A session whose row has sixty bytes or so.
+const DurableSubscription kSubscriptions[] = {{"devices/device-00042/commands/+", {}, 0}};
+constexpr std::uint16_t kPacketIds[] = {1, 2, 3};
+
 std::vector<Column> columns() {
   const auto column = [](const char* name, ColumnType type, const char* type_name) {
     Column out;
@@ -174,7 +178,7 @@ class Shard final : public CommitListener {
           throw std::runtime_error("bad row");
         }
         writer.acknowledge_after_commit({static_cast<std::uint64_t>(sent++), 0});
-        if (sessions_per_batch_ > 0) writer.session_state_changed();
+        if (sessions_per_batch_ > 0) writer.durable_change_waits();
       }
       writer.end_of_turn();
       if (sent - acknowledged_ >= window_ || sent == work_.rows) {
@@ -195,8 +199,8 @@ class Shard final : public CommitListener {
  private:
   void on_batch_closing() override {
     for (std::size_t i = 0; i < sessions_per_batch_; ++i) {
-      writer_->save_session_state(fmt::format("device-{:05}", next_session_++ % 10'000),
-                                  "sixty bytes or so of the state of a session, in hub's own form");
+      device_ = fmt::format("device-{:05}", next_session_++ % 10'000);
+      writer_->make_durable(SessionKept{device_, 86'400, kSubscriptions, kPacketIds});
     }
   }
   void on_committed(std::span<const AckToken> tokens) override {

@@ -45,8 +45,8 @@ class HoldingSink final : public PublishSink {
     return true;
   }
   void acknowledge_after_commit(AckToken token) override { tokens_.push_back(token); }
-  void session_state_changed() override {}
-  void save_session_state(std::string_view, std::string_view) override {}
+  void durable_change_waits() override {}
+  void make_durable(const DurableChange&) override {}
   void end_of_turn() override {
     if (shared_.commits && batch_bytes_ > 0) commit_later();
   }

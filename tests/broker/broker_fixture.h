@@ -42,10 +42,15 @@ class Ledger {
       return true;
     }
     void acknowledge_after_commit(AckToken token) override { tokens_.push_back(token); }
-    void session_state_changed() override { changed_ = true; }
-    void save_session_state(std::string_view client_id, std::string_view state) override {
+    void durable_change_waits() override { changed_ = true; }
+    void make_durable(const DurableChange& change) override {
       const std::lock_guard lock{ledger_.mutex_};
-      ledger_.states_[std::string{client_id}] = state;
+      if (const auto* const gone = std::get_if<SessionGone>(&change)) {
+        ledger_.sessions_.erase(std::string{gone->client_id});
+      } else {
+        const auto& kept = std::get<SessionKept>(change);
+        ledger_.sessions_[std::string{kept.client_id}] = stored_form_of(kept);
+      }
     }
     void end_of_turn() override {
       const std::lock_guard lock{ledger_.mutex_};
@@ -108,16 +113,31 @@ class Ledger {
     const std::lock_guard lock{mutex_};
     return taken_;
   }
-  std::string state(const std::string& client_id) {
+  // What is durable of a client's session.
+  std::optional<StoredSession> session(const std::string& client_id) {
     const std::lock_guard lock{mutex_};
-    return states_[client_id];
+    const auto found = sessions_.find(client_id);
+    if (found == sessions_.end()) return std::nullopt;
+    return found->second;
   }
   Broker::StoredSessions stored() {
     const std::lock_guard lock{mutex_};
-    return {states_.begin(), states_.end()};
+    Broker::StoredSessions out;
+    for (const auto& [client_id, session] : sessions_) out.push_back(session);
+    return out;
   }
 
  private:
+  static StoredSession stored_form_of(const SessionKept& kept) {
+    StoredSession out;
+    out.client_id = kept.client_id;
+    out.expiry_seconds = kept.expiry_seconds;
+    for (const DurableSubscription& each : kept.subscriptions) {
+      out.subscriptions.push_back({std::string{each.filter}, each.options, each.identifier});
+    }
+    out.packet_ids.assign(kept.packet_ids.begin(), kept.packet_ids.end());
+    return out;
+  }
   void set(bool& flag, bool value) {
     const std::lock_guard lock{mutex_};
     flag = value;
@@ -125,7 +145,7 @@ class Ledger {
   mutable std::mutex mutex_;
   std::vector<Sink*> sinks_;
   std::vector<std::string> taken_;
-  std::map<std::string, std::string> states_;
+  std::map<std::string, StoredSession> sessions_;
   bool held_ = false;
   bool full_ = false;
 };

@@ -36,8 +36,8 @@ class CountingSink final : public PublishSink {
   const SinkRoute* route(std::string_view) override { return &route_; }
   bool take(const SinkRoute&, const MessageView&, Publisher&) override { return true; }
   void acknowledge_after_commit(AckToken token) override { tokens_.push_back(token); }
-  void session_state_changed() override { changed_ = true; }
-  void save_session_state(std::string_view, std::string_view) override {}
+  void durable_change_waits() override { changed_ = true; }
+  void make_durable(const DurableChange&) override {}
   void end_of_turn() override {
     allocations_ = test::allocations_of_this_thread();
     if (committing_ || (tokens_.empty() && !changed_)) return;

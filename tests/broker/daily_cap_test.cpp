@@ -37,8 +37,8 @@ class MeteredSink final : public PublishSink {
     return true;
   }
   void acknowledge_after_commit(AckToken token) override { tokens_.push_back(token); }
-  void session_state_changed() override {}
-  void save_session_state(std::string_view, std::string_view) override {}
+  void durable_change_waits() override {}
+  void make_durable(const DurableChange&) override {}
   void begin_turn(Timestamp) override { meter_.set_left(shared_.left); }
   void end_of_turn() override {
     shared_.left -= meter_.counted_since();

@@ -13,8 +13,8 @@ class NoSink final : public PublishSink {
   const SinkRoute* route(std::string_view) override { return nullptr; }
   bool take(const SinkRoute&, const MessageView&, Publisher&) override { return false; }
   void acknowledge_after_commit(AckToken) override {}
-  void session_state_changed() override {}
-  void save_session_state(std::string_view, std::string_view) override {}
+  void durable_change_waits() override {}
+  void make_durable(const DurableChange&) override {}
   void end_of_turn() override {}
   std::int64_t room_bytes() const noexcept override { return 1 << 20; }
   bool idle() const noexcept override { return true; }

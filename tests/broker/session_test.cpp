@@ -123,12 +123,49 @@ TEST_P(SessionTest, KnowsAfterARestartThatASessionExists) {  // [MQTT-3.2.2-3]
   EXPECT_FALSE(connects_again(true));
 }
 
+TEST_P(SessionTest, MakesDurableWhatItTakesUpAgainAfterARestart) {
+  StoredSession session{.client_id = "sub", .expiry_seconds = 100};
+  session.subscriptions = {{"a/+", {Qos::exactly_once, true, true, RetainHandling::do_not_send}, 7},
+                           {"t", {Qos::at_least_once}, 0}};
+  session.packet_ids = {513};
+  broker.reset();
+  start({}, {session});
+  RawMqttClient subscriber{port};
+  EXPECT_TRUE(subscriber.connect("sub", false, 200).session_present);  // a change of its own
+  subscriber.publish("rows/a", "again", Qos::exactly_once, 513, true);
+  subscriber.expect_ack(PacketType::pubrec, 513);
+  EXPECT_TRUE(ledger.taken().empty()) << "the packet id is known";
+  RawMqttClient publisher = client("pub");
+  publisher.publish("t", "1", Qos::at_least_once, 1);
+  publisher.expect_ack(PacketType::puback, 1);
+  EXPECT_EQ(subscriber.expect_publish().payload, "1");
+  settle();
+  session.expiry_seconds = 200;
+  EXPECT_EQ(ledger.session("sub"), session);
+}
+
+TEST_P(SessionTest, ForgetsForGoodAStoredSessionOfAnUnknownForm) {
+  {
+    RawMqttClient publisher{port};
+    publisher.connect("pub", false, 100);
+    publisher.publish("rows/a", "one", Qos::exactly_once, 1);
+    publisher.expect_ack(PacketType::pubrec, 1);
+  }
+  ASSERT_TRUE(ledger.session("pub"));
+  broker.reset();
+  start({}, {{.client_id = "pub", .unknown_form = true}});
+  RawMqttClient publisher{port};
+  EXPECT_FALSE(publisher.connect("pub", false, 0).session_present);
+  EXPECT_FALSE(ledger.session("pub")) << "CONNACK goes once that has committed";
+  EXPECT_EQ(broker->totals().sessions, 1u);
+}
+
 TEST_P(SessionTest, HoldsNoConnackForASessionThatHadNothing) {
   RawMqttClient publisher{port};
   publisher.connect("pub", false, 100);
   publisher.publish("rows/a", "one", Qos::at_least_once, 1);
   publisher.expect_ack(PacketType::puback, 1);
-  ASSERT_NE(ledger.state("pub"), "");
+  ASSERT_TRUE(ledger.session("pub"));
   publisher.vanish();
   settle();
   ledger.hold();
@@ -154,7 +191,7 @@ TEST_P(SessionTest, ForgetsPacketIdsForGoodBeforeACleanStartGoesOn) {
   publisher.connect("pub", false, 100);
   publisher.publish("rows/a", "one", Qos::exactly_once, 1);
   publisher.expect_ack(PacketType::pubrec, 1);
-  ASSERT_NE(ledger.state("pub"), "");
+  ASSERT_TRUE(ledger.session("pub"));
   publisher.vanish();
   ledger.hold();
   RawMqttClient again{port};
@@ -162,7 +199,7 @@ TEST_P(SessionTest, ForgetsPacketIdsForGoodBeforeACleanStartGoesOn) {
   EXPECT_THROW((void)again.receive(std::chrono::milliseconds{200}), std::runtime_error);
   ledger.commit();
   (void)again.expect(PacketType::connack);
-  EXPECT_EQ(ledger.state("pub"), "");
+  EXPECT_FALSE(ledger.session("pub"));
   again.publish("rows/a", "another", Qos::exactly_once, 1);
   again.expect_ack(PacketType::pubrec, 1);
   EXPECT_EQ(ledger.taken().back(), "another");
@@ -260,15 +297,16 @@ TEST_P(SessionTest, KeepsTheExpiryThatADisconnectGave) {  // MQTT 5.0 section 3.
   subscriber.connect("sub", false, 100);
   subscriber.subscribe("t", Qos::at_least_once);
   settle();
-  const std::string before = ledger.state("sub");
+  ASSERT_TRUE(ledger.session("sub"));
+  EXPECT_EQ(ledger.session("sub")->expiry_seconds, 100u);
   mqtt::client::Properties properties;
   properties.u32(mqtt::PropertyId::session_expiry_interval, 200);
   subscriber.send(mqtt::client::encode_disconnect(
       ProtocolVersion::v5, mqtt::ReasonCode::normal_disconnection, properties));
   EXPECT_TRUE(subscriber.closed());
   settle();
-  EXPECT_NE(ledger.state("sub"), before);
-  EXPECT_NE(ledger.state("sub"), "");
+  ASSERT_TRUE(ledger.session("sub"));
+  EXPECT_EQ(ledger.session("sub")->expiry_seconds, 200u);
 }
 
 // A client that got no answer to its clean start tries again, while the database is still away.
@@ -288,7 +326,7 @@ TEST_P(SessionTest, HoldsEveryConnackUntilTheFormerPacketIdsAreGoneForGood) {
   last.send(mqtt::client::encode(Connect{.client_id = "pub", .clean_start = false}));
   ledger.commit();
   (void)last.expect(PacketType::connack);
-  EXPECT_EQ(ledger.state("pub"), "");
+  EXPECT_FALSE(ledger.session("pub"));
   last.vanish();
   settle();
   ledger.hold();

@@ -1,4 +1,5 @@
-// Feeds any bytes to what reads the spool, as a disk might after its checksums.
+// Feeds any bytes to what reads the spool, as a disk might after its checksums, and to what reads
+// the rows of sessions, which a newer hub may have written.
 //
 // Beyond not crashing: a record that is refused leaves the batch as it was; one that is taken can
 // be used in every way that the writer has, and is the same once it is written and read again.
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "storage/ledger_sql.h"
+#include "storage/session_row.h"
 #include "storage/session_state_sql.h"
 #include "storage/spool_format.h"
 #include "storage/spool_record.h"
@@ -59,7 +61,7 @@ void use(Batch& batch) {
   settle_ledger(batch);
   (void)ledger_arrays_sql(batch);
   std::vector<ParameterStatement> statements;
-  add_session_statements(batch.session_states, arrays, statements);
+  add_session_statements(batch.session_changes, arrays, statements);
   std::vector<ByteBuffer> ledger_arrays;
   add_device_statements("'hub', 0", batch.ledger, first_added(batch.ledger), ledger_arrays,
                         statements);
@@ -80,6 +82,18 @@ void check_record(std::string_view record) {
   use(second.batch);
 }
 
+void check_session_row(std::string_view bytes) {
+  const auto session = read_session_row("c", bytes);
+  if (!session) return;
+  std::vector<DurableSubscription> subscriptions;
+  for (const auto& each : session->subscriptions) {
+    subscriptions.push_back({each.filter, each.options, each.identifier});
+  }
+  ByteBuffer row;
+  append_session_row(row, {"c", session->expiry_seconds, subscriptions, session->packet_ids});
+  require(row.view() == bytes);
+}
+
 void check_keys(std::string_view bytes) {
   if (const auto owner = spool_key_owner(bytes, 8)) {
     require(spool_key(*owner, spool_key_number(bytes)) == bytes);
@@ -95,6 +109,7 @@ void check_keys(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes{reinterpret_cast<const char*>(data), size};
   hub::storage::check_record(bytes);
+  hub::storage::check_session_row(bytes);
   hub::storage::check_keys(bytes);
   return 0;
 }

@@ -60,7 +60,8 @@ bool write_all(const std::filesystem::path& directory) {
   others.clear(2);
   others.dead_letters.add({"r", "dump t", "value_unfit", "", ""}, MessageView{}, 0);
   others.failed_by_rule.emplace_back("r", MessageId{1, 2});
-  others.session_states.entries = {{"c", "state", 0}, {"gone", "", 1}};
+  others.session_changes.add(SessionChanges::Change{"c", "state"});
+  others.session_changes.add(SessionChanges::Change{"gone", ""});
   Batch ledger;
   ledger.clear(3);
   ledger.ledger.rules.push_back({"r", {.received = 1, .committed = 1}, {1, 0}, {}, {}});

@@ -77,8 +77,8 @@ class Booked final : public storage::BatchWriter {
   void append_dead_letter(std::string_view, std::string_view, std::string_view, std::string_view,
                           const MessageView&) override {}
   void acknowledge_after_commit(AckToken) override {}
-  void save_session_state(std::string_view, std::string_view) override {}
-  void session_state_changed() override {}
+  void make_durable(const DurableChange&) override {}
+  void durable_change_waits() override {}
   void add_usage(std::string_view, std::int64_t, std::int64_t) override {}
   void add_active_device(std::string_view, std::int32_t, std::string_view) override {}
   void ledger_changed() override {}

@@ -126,8 +126,8 @@ TEST_F(BadRows, OtherTablesOfTheBatchAreWritten) {
 
 TEST_F(BadRows, SessionStatesOfTheBatchAreWritten) {
   make("CREATE TABLE a (n bigint CHECK (n <> 4), t text)");
-  h.when_closing = [&] { h.writer().save_session_state("c", "s"); };
-  h.writer().session_state_changed();
+  h.when_closing = [&] { h.writer().make_durable(bare_session("c")); };
+  h.writer().durable_change_waits();
   write(10);
   EXPECT_EQ(h.database().count("SELECT count(*) FROM iothub.session_state"), 1);
   EXPECT_EQ(h.database().count("SELECT count(*) FROM a"), 9);

@@ -189,8 +189,8 @@ class WeakRole : public testing::Test {
 };
 
 TEST_F(WeakRole, NeedsOnlyTheDocumentedGrants) {
-  h->when_closing = [&] { h->writer().save_session_state("c", "s"); };
-  h->writer().session_state_changed();
+  h->when_closing = [&] { h->writer().make_durable(bare_session("c")); };
+  h->writer().durable_change_waits();
   h->append(target, 1);
   h->writer().append_dead_letter("r", "a", "b", "c", {});
   h->run_until_idle();

@@ -129,16 +129,15 @@ TEST(DatabaseAway, CommitsNothingOfAnEarlierHubAfterItsSessionStatesWereLoaded) 
   for (const char* held_from : {"", "PGCOPY"}) {  // before the batch, and in the midst of it
     ProxiedWriter w;
     w.proxy.hold(FaultProxy::Side::hub, held_from);
-    w.h.when_closing = [&] { w.h.writer().save_session_state("c1", "packet ids"); };
+    w.h.when_closing = [&] { w.h.writer().make_durable(bare_session("c1")); };
     w.h.append(w.target, 1);
     w.h.writer().end_of_turn();
     w.h.run_until([&] { return w.proxy.holds(); });
     w.h.when_closing = nullptr;
     w.h.drop_writer();
-    int states = 0;
-    load_session_states(w.h.database().url(),
-                        [&](std::string_view, std::string_view) { ++states; });
-    EXPECT_EQ(states, 0);
+    int sessions = 0;
+    load_session_states(w.h.database().url(), [&](const StoredSession&) { ++sessions; });
+    EXPECT_EQ(sessions, 0);
     w.proxy.heal();
     w.h.restart_writer();
     w.h.append(w.target, 2);

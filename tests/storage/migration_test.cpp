@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <stdexcept>
 #include <thread>
 
@@ -211,15 +212,35 @@ TEST(SessionStates, AreLoadedWhole) {
   TestDatabase database;
   apply_migrations(database.url());
   database.query(
-      "INSERT INTO iothub.session_state SELECT 'c' || g, decode('00ff', 'hex') FROM "
+      "INSERT INTO iothub.session_state SELECT 'c' || g, decode('010000003c' || "
+      "'00000001' || '0000000002000161' || '00000001' || '0201', 'hex') FROM "
       "generate_series(1, 25000) AS g");
   std::size_t count = 0;
-  load_session_states(database.url(), [&](std::string_view client_id, std::string_view state) {
-    EXPECT_EQ(client_id[0], 'c');
-    EXPECT_EQ(state, std::string_view("\0\xff", 2));
+  load_session_states(database.url(), [&](StoredSession session) {
+    EXPECT_EQ(session.client_id[0], 'c');
+    session.client_id.clear();
+    EXPECT_EQ(session, (StoredSession{.expiry_seconds = 60,
+                                      .subscriptions = {{"a", {Qos::exactly_once}, 0}},
+                                      .packet_ids = {513}}));
     ++count;
   });
   EXPECT_EQ(count, 25'000u);
+}
+
+TEST(SessionStates, AreHandedOverByNameWhenTheyAreOfAnUnknownForm) {
+  TestDatabase database;
+  apply_migrations(database.url());
+  database.query(
+      "INSERT INTO iothub.session_state VALUES ('known', decode('010000003c' || "
+      "'0000000000000000', 'hex')), ('newer', decode('02ff', 'hex')), ('nothing', '')");
+  std::map<std::string, StoredSession> sessions;
+  load_session_states(database.url(),
+                      [&](StoredSession session) { sessions[session.client_id] = session; });
+  ASSERT_EQ(sessions.size(), 3u);
+  EXPECT_FALSE(sessions["known"].unknown_form);
+  for (const char* client_id : {"newer", "nothing"}) {
+    EXPECT_EQ(sessions[client_id], (StoredSession{.client_id = client_id, .unknown_form = true}));
+  }
 }
 
 }  // namespace

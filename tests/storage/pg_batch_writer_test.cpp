@@ -186,25 +186,25 @@ TEST(PgBatchWriter, SavesSessionStatesWithTheRowsOfTheirBatch) {
   h.database().query("CREATE TABLE a (n bigint, t text)");
   const auto target = make_target("a", kColumns);
   h.when_closing = [&] {
-    h.writer().save_session_state("c2", "first");
-    h.writer().save_session_state("c1", std::string_view("\0\1", 2));
-    h.writer().save_session_state("c2", "second");
+    h.writer().make_durable(bare_session("c2", 1));
+    h.writer().make_durable(bare_session("c1", 2));
+    h.writer().make_durable(bare_session("c2", 3));
   };
   h.append(target, 1);
-  h.writer().session_state_changed();
+  h.writer().durable_change_waits();
   h.run_until_idle();
   EXPECT_EQ(h.database().query("SELECT client_id, state FROM iothub.session_state ORDER BY 1"),
-            "c1|\\x0001\nc2|\\x7365636f6e64");
+            "c1|" + bare_session_row(2) + "\nc2|" + bare_session_row(3));
   EXPECT_EQ(h.database().count("SELECT count(DISTINCT xmin::text) FROM (SELECT xmin FROM a UNION "
                                "ALL SELECT xmin FROM iothub.session_state) AS x"),
             1);
 
   h.when_closing = [&] {
-    h.writer().save_session_state("c1", "");
-    h.writer().save_session_state("gone", "");
-    h.writer().save_session_state("c3", "third");
+    h.writer().make_durable(SessionGone{"c1"});
+    h.writer().make_durable(SessionGone{"gone"});
+    h.writer().make_durable(bare_session("c3"));
   };
-  h.writer().session_state_changed();
+  h.writer().durable_change_waits();
   h.writer().acknowledge_after_commit({2, 0});
   h.run_until_idle();
   EXPECT_EQ(h.database().query("SELECT client_id FROM iothub.session_state ORDER BY 1"), "c2\nc3");
@@ -213,7 +213,7 @@ TEST(PgBatchWriter, SavesSessionStatesWithTheRowsOfTheirBatch) {
 
 TEST(PgBatchWriter, SendsNothingWhenNoSessionWasSavedAfterAll) {
   WriterHarness h;
-  h.writer().session_state_changed();
+  h.writer().durable_change_waits();
   h.writer().acknowledge_after_commit({3, 0});
   h.run_until_idle();
   EXPECT_EQ(h.acknowledged, std::vector<std::uint64_t>{3});
@@ -260,7 +260,7 @@ TEST(PgBatchWriter, CanBeDroppedAtAnyMoment) {
 TEST(PgBatchWriter, AnErrorThatIsNotTheDatabasesIsNotSwallowed) {
   WriterHarness h;
   h.when_closing = [] { throw std::logic_error("a bug"); };
-  h.writer().session_state_changed();
+  h.writer().durable_change_waits();
   EXPECT_THROW(h.run_until_idle(), std::logic_error);
 }
 

@@ -41,8 +41,8 @@ class SpoolRecord : public testing::Test {
     batch->dead_letters.add({"r", "dump a", "value_unfit", "too long", {}},
                             WriterHarness::message(n + 2), 0);
     batch->failed_by_rule.emplace_back("r", WriterHarness::message(n + 2).id);
-    batch->session_states.entries.push_back({"c" + std::to_string(n), "state", 0});
-    batch->session_states.entries.push_back({"gone", "", 1});
+    batch->session_changes.add(bare_session("c" + std::to_string(n)));
+    batch->session_changes.add(SessionGone{"gone"});
     batch->ledger.rules.push_back({"r", {.received = n, .committed = 2}, {1, 2}, {}, {}});
     batch->ledger.devices.push_back({"r", "d1", {.received = n}});
     batch->ledger.sequences.push_back({"r", "d1", "{[1,3)}", 4});
@@ -146,8 +146,12 @@ TEST_F(SpoolRecord, SeveralMakeOneBatch) {
   ASSERT_EQ(both.ledger.usage.size(), 3u);
   EXPECT_EQ(both.ledger.usage[0].messages, 30);
   EXPECT_EQ(both.ledger.active_devices.size(), 2u);
-  ASSERT_EQ(both.session_states.entries.size(), 4u);
-  EXPECT_EQ(both.session_states.entries[3].order, 3u);
+  ASSERT_EQ(both.session_changes.count(), 4u);
+  both.session_changes.keep_last_of_each_client();
+  ASSERT_EQ(both.session_changes.count(), 3u);
+  EXPECT_EQ(both.session_changes[1].client_id, "c20");
+  EXPECT_EQ(both.session_changes[2].client_id, "gone");
+  EXPECT_EQ(both.session_changes[2].row, "");
 }
 
 TEST_F(SpoolRecord, NoPartOfOneIsTakenAndTheBatchStaysAsItWas) {

@@ -30,6 +30,14 @@ RowTargetPtr make_target(std::string table, std::vector<Column> columns,
   return target;
 }
 
+SessionKept bare_session(std::string_view client_id, std::uint32_t expiry_seconds) {
+  return {client_id, expiry_seconds, {}, {}};
+}
+
+std::string bare_session_row(std::uint32_t expiry_seconds) {
+  return fmt::format("\\x01{:08x}0000000000000000", expiry_seconds);
+}
+
 WriterHarness::WriterHarness(PgWriterOptions options, const UrlOf& url_of)
     : options_(std::move(options)) {
   if (options_.hub_id.empty()) options_.hub_id = "11111111-2222-3333-4444-555555555555";

@@ -21,6 +21,11 @@ RowTargetPtr make_target(std::string table, std::vector<Column> columns,
                          std::vector<std::string> key = {},
                          OnConflict on_conflict = OnConflict::ignore);
 
+// A session that has nothing but its expiry, and what iothub.session_state has of it in
+// hexadecimal.
+SessionKept bare_session(std::string_view client_id, std::uint32_t expiry_seconds = 1);
+std::string bare_session_row(std::uint32_t expiry_seconds = 1);
+
 // A database with the hub's schema, a writer on it, and all that the writer tells. Everything runs
 // on the test's thread: run_until() turns the loop.
 class WriterHarness : public CommitListener {
