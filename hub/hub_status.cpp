@@ -20,8 +20,8 @@ bool HubReport::healthy() const {
                       [](const Shard& shard) { return shard.sink.database_away; });
 }
 
-std::vector<ShardLedger::RuleAccount> HubReport::rules() const {
-  std::vector<ShardLedger::RuleAccount> out;
+std::vector<MessageAccounts::RuleAccount> HubReport::rules() const {
+  std::vector<MessageAccounts::RuleAccount> out;
   for (const Shard& shard : shards) {
     if (out.empty()) {
       out = shard.sink.rules;

@@ -34,7 +34,7 @@ struct HubReport {
   // What waits in the spool, of all shards.
   [[nodiscard]] storage::Spooled spooled() const;
   // The rules of all shards, summed, in their order.
-  [[nodiscard]] std::vector<ShardLedger::RuleAccount> rules() const;
+  [[nodiscard]] std::vector<MessageAccounts::RuleAccount> rules() const;
 };
 
 // Asks the shards for reports. Any thread that is none of theirs.

@@ -17,7 +17,7 @@ std::string write_unbooked(const HubReport& report) {
     batches.push_back({{"shard", shard}, {"batch", report.shards[shard].sink.last_batch}});
   }
   json::array rules;
-  for (const ShardLedger::RuleAccount& account : report.rules()) {
+  for (const MessageAccounts::RuleAccount& account : report.rules()) {
     json::object counts;
     account.unbooked().for_each(
         [&](std::string_view name, std::int64_t value) { counts[name] = value; });

@@ -22,7 +22,7 @@ std::string level_of(std::string_view name) {
   return out;
 }
 
-std::string ledger_of(const ShardLedger::RuleAccount& account) {
+std::string ledger_of(const MessageAccounts::RuleAccount& account) {
   storage::LedgerCounts counts = account.taken;
   counts.committed = account.booked.committed;
   counts.dead_lettered = account.booked.dead_lettered;
@@ -96,7 +96,7 @@ SysMessages sys_messages(const HubReport& report) {
   add_broker(report, out);
   add_writers(report, out);
   add_spool(report, out);
-  for (const ShardLedger::RuleAccount& account : report.rules()) {
+  for (const MessageAccounts::RuleAccount& account : report.rules()) {
     out.emplace_back("$SYS/hub/ledger/" + level_of(account.rule), ledger_of(account));
   }
   return out;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pipeline/device_ledger.h"
+#include "pipeline/device_accounts.h"
 #include "storage/byte_buffer.h"
 
 namespace hub {

@@ -229,7 +229,7 @@ void RuleSink::book_usage() {
   meter_->take_messages([this](std::int64_t units, std::int64_t messages) {
     writer_.add_usage(meter_name_, units, messages);
   });
-  meter_->take_devices(ShardLedger::kDevicesPerBatch,
+  meter_->take_devices(MessageAccounts::kDevicesPerBatch,
                        [this](std::int32_t day, const std::string& device) {
                          writer_.add_active_device(meter_name_, day, device);
                        });

@@ -14,8 +14,8 @@
 #include "base/shard.h"
 #include "broker/publish_sink.h"
 #include "pipeline/day_allowance.h"
+#include "pipeline/message_accounts.h"
 #include "pipeline/outage_log.h"
-#include "pipeline/shard_ledger.h"
 #include "rules/action_sink.h"
 #include "rules/evaluator.h"
 #include "rules/rule_set.h"
@@ -60,7 +60,7 @@ class RuleSink final : public ShardOwned,
 
   struct Report {
     std::uint64_t last_batch = 0;  // the last one that the accounts know as booked
-    std::vector<ShardLedger::RuleAccount> rules;
+    std::vector<MessageAccounts::RuleAccount> rules;
     std::uint64_t republished = 0;
     std::size_t held_bytes = 0;
     bool congested = false;
@@ -136,7 +136,7 @@ class RuleSink final : public ShardOwned,
   std::shared_ptr<const RowTargets> targets_;
   rules::Evaluator evaluator_;
   broker::SinkListener& listener_;
-  ShardLedger ledger_;
+  MessageAccounts ledger_;
   const std::string meter_name_;
   std::optional<broker::Meter> meter_;
   DayAllowance* const allowance_;  // null without meter_

@@ -1,4 +1,4 @@
-// What the ledger adds to a message: one rule, a fleet of 2,000 devices.
+// What the accounts of messages add to one: one rule, a fleet of 2,000 devices.
 // Each benchmark checks its sums before it is done.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -7,7 +7,7 @@
 #include <iostream>
 #include <random>
 
-#include "pipeline/shard_ledger.h"
+#include "pipeline/message_accounts.h"
 #include "rules/rule_file.h"
 
 namespace hub {
@@ -31,7 +31,7 @@ std::shared_ptr<const rules::RuleSet> one_rule() {
 void count_messages(benchmark::State& state, bool numbered) {
   const auto rules = one_rule();
   const rules::RulePlan& rule = rules->plan(0);
-  ShardLedger ledger(*rules);
+  MessageAccounts accounts(*rules);
   std::vector<std::string> devices;
   for (std::size_t i = 0; i < kDevices; ++i) devices.push_back(fmt::format("device-{:08}", i));
   std::minstd_rand random(1);
@@ -42,15 +42,15 @@ void count_messages(benchmark::State& state, bool numbered) {
   std::size_t messages = 0;
   for (auto _ : state) {
     const std::uint32_t device = order[messages / burst % order.size()];
-    ledger.begin_message(devices[device]);
-    ledger.received(rule);
-    if (numbered) ledger.seen(rule, numbers[device]++);
-    ledger.ended(rule, Ending::stored);
+    accounts.begin_message(devices[device]);
+    accounts.received(rule);
+    if (numbered) accounts.seen(rule, numbers[device]++);
+    accounts.ended(rule, Ending::stored);
     ++messages;
   }
-  const storage::LedgerCounts taken = ledger.accounts()[0].taken;
+  const storage::LedgerCounts taken = accounts.accounts()[0].taken;
   if (!taken.balanced() || taken.received != static_cast<std::int64_t>(messages)) {
-    std::cerr << "the ledger does not balance\n";
+    std::cerr << "the account does not balance\n";
     std::exit(1);
   }
 }

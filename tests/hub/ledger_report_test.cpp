@@ -8,7 +8,7 @@ namespace hub {
 namespace {
 
 HubReport report() {
-  ShardLedger::RuleAccount account;
+  MessageAccounts::RuleAccount account;
   account.rule = "it's \"r\"\n";
   account.taken = {.received = 12,
                    .committed = 5,

@@ -24,7 +24,7 @@ HubReport report() {
     counters.for_each([&](std::string_view name, std::uint64_t value) {
       shard.writer.emplace_back(name, value);
     });
-    ShardLedger::RuleAccount account;
+    MessageAccounts::RuleAccount account;
     account.rule = "a \"b\" \\ c\nd";
     account.taken = {.received = 3, .committed = 2, .shed_storage_full = 1};
     account.booked = {.received = 1, .committed = 0, .dead_lettered = 1};

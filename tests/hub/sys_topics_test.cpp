@@ -34,7 +34,7 @@ TEST(SysTopics, HaveMosquittosNamesWhereThereAreSome) {
 }
 
 TEST(SysTopics, ShowTheAccountOfEachRule) {
-  ShardLedger::RuleAccount account;
+  MessageAccounts::RuleAccount account;
   account.rule = "a/b +#%\n";
   account.taken = {.received = 3, .committed = 2, .filtered = 1};
   account.booked = {.received = 2, .committed = 1, .filtered = 1};

@@ -1,17 +1,17 @@
-#include "pipeline/device_ledger.h"
+#include "pipeline/device_accounts.h"
 
 #include <algorithm>
 #include <utility>
 
 namespace hub {
 
-void DeviceLedger::Device::mark_fresh() {
+void DeviceAccounts::Device::mark_fresh() {
   is_fresh_ = true;
-  ledger_->use(*this);
-  ledger_->fresh_.push_back(this);
+  accounts_->use(*this);
+  accounts_->fresh_.push_back(this);
 }
 
-DeviceLedger::Device::Line& DeviceLedger::Device::other_line(std::size_t rule) {
+DeviceAccounts::Device::Line& DeviceAccounts::Device::other_line(std::size_t rule) {
   if (first_.rule == kNoRule) {
     first_.rule = rule;
     return first_;
@@ -22,7 +22,7 @@ DeviceLedger::Device::Line& DeviceLedger::Device::other_line(std::size_t rule) {
   return others_.emplace_back(Line{rule, {}, {}});
 }
 
-DeviceLedger::Device& DeviceLedger::look_up(std::string_view id) {
+DeviceAccounts::Device& DeviceAccounts::look_up(std::string_view id) {
   if (id.empty()) return others_;
   if (const auto found = devices_.find(id); found != devices_.end()) {
     last_ = found->second.get();
@@ -37,13 +37,13 @@ DeviceLedger::Device& DeviceLedger::look_up(std::string_view id) {
 }
 
 // Only when that makes much room, as it looks at every device.
-void DeviceLedger::forget_clean() {
+void DeviceAccounts::forget_clean() {
   if (devices_.size() - std::min(used_, devices_.size()) < max_devices_ / 4) return;
   last_ = nullptr;
   erase_if(devices_, [](const auto& entry) { return entry.second->uses_ == 0; });
 }
 
-void DeviceLedger::journal(const Take& take) {
+void DeviceAccounts::journal(const Take& take) {
   for (Device* const device : fresh_) {
     device->for_each_line([&](Device::Line& line) {
       if (line.fresh.empty()) return;
@@ -62,7 +62,7 @@ void DeviceLedger::journal(const Take& take) {
   fresh_.clear();
 }
 
-void DeviceLedger::begin_round() {
+void DeviceAccounts::begin_round() {
   for (Device* const device : unbooked_) {
     device->for_each_line([&](Device::Line& line) {
       if (line.unbooked.empty()) return;
@@ -75,7 +75,7 @@ void DeviceLedger::begin_round() {
   unbooked_.clear();
 }
 
-void DeviceLedger::take(std::size_t max_lines, const Take& take) {
+void DeviceAccounts::take(std::size_t max_lines, const Take& take) {
   for (; !round_.empty() && max_lines > 0; --max_lines) {
     const RoundLine& line = round_.back();
     take(line.device->id_, line.rule, line.numbers);

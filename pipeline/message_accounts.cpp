@@ -1,10 +1,10 @@
-#include "pipeline/shard_ledger.h"
+#include "pipeline/message_accounts.h"
 
 #include <algorithm>
 
 namespace hub {
 
-ShardLedger::ShardLedger(const rules::RuleSet& rules, std::size_t max_devices)
+MessageAccounts::MessageAccounts(const rules::RuleSet& rules, std::size_t max_devices)
     : devices_(max_devices) {
   rules_.resize(rules.size());
   for (std::size_t i = 0; i < rules.size(); ++i) {
@@ -14,7 +14,7 @@ ShardLedger::ShardLedger(const rules::RuleSet& rules, std::size_t max_devices)
   }
 }
 
-storage::LedgerCounts ShardLedger::RuleAccount::unbooked() const noexcept {
+storage::LedgerCounts MessageAccounts::RuleAccount::unbooked() const noexcept {
   storage::LedgerCounts out = taken;
   out -= booked;
   out.committed = 0;
@@ -22,7 +22,8 @@ storage::LedgerCounts ShardLedger::RuleAccount::unbooked() const noexcept {
   return out;
 }
 
-ShardLedger::RuleAccount& ShardLedger::RuleAccount::operator+=(const RuleAccount& other) noexcept {
+MessageAccounts::RuleAccount& MessageAccounts::RuleAccount::operator+=(
+    const RuleAccount& other) noexcept {
   taken += other.taken;
   booked += other.booked;
   rows.rows += other.rows.rows;
@@ -30,13 +31,14 @@ ShardLedger::RuleAccount& ShardLedger::RuleAccount::operator+=(const RuleAccount
   return *this;
 }
 
-ShardLedger::Rule* ShardLedger::find(std::string_view name) {
+MessageAccounts::Rule* MessageAccounts::find(std::string_view name) {
   const auto found = std::find_if(rules_.begin(), rules_.end(),
                                   [name](const Rule& rule) { return rule.name == name; });
   return found == rules_.end() ? nullptr : &*found;
 }
 
-void ShardLedger::on_rows(const storage::RowTarget& target, const storage::RowOutcome& outcome) {
+void MessageAccounts::on_rows(const storage::RowTarget& target,
+                              const storage::RowOutcome& outcome) {
   Rule* const rule = find(target.rule);
   if (rule == nullptr) return;
   const storage::LedgerRows rows{static_cast<std::int64_t>(outcome.committed),
@@ -49,11 +51,11 @@ void ShardLedger::on_rows(const storage::RowTarget& target, const storage::RowOu
   rows_dirty_ = true;
 }
 
-void ShardLedger::on_booked(std::string_view name, const storage::LedgerCounts& counts) {
+void MessageAccounts::on_booked(std::string_view name, const storage::LedgerCounts& counts) {
   if (Rule* const rule = find(name)) rule->booked += counts;
 }
 
-void ShardLedger::on_refused(const storage::RowTarget& target, const MessageView& message) {
+void MessageAccounts::on_refused(const storage::RowTarget& target, const MessageView& message) {
   const Rule* const rule = find(target.rule);
   if (rule == nullptr) return;
   const auto index = static_cast<std::size_t>(rule - rules_.data());
@@ -62,7 +64,7 @@ void ShardLedger::on_refused(const storage::RowTarget& target, const MessageView
   ++counts.dead_lettered;
 }
 
-void ShardLedger::book(storage::BatchWriter& writer) {
+void MessageAccounts::book(storage::BatchWriter& writer) {
   book_rules(writer);
   if (devices_.clean()) {
     booking_due_ = false;
@@ -71,7 +73,7 @@ void ShardLedger::book(storage::BatchWriter& writer) {
   book_devices(writer);
 }
 
-void ShardLedger::book_rules(storage::BatchWriter& writer) {
+void MessageAccounts::book_rules(storage::BatchWriter& writer) {
   for (Rule& rule : rules_) {
     storage::LedgerCounts counts = rule.taken;
     counts -= rule.given;
@@ -85,7 +87,7 @@ void ShardLedger::book_rules(storage::BatchWriter& writer) {
 
 // At every instant what the database has of a device is what has been booked, and what the journal
 // says.
-void ShardLedger::book_devices(storage::BatchWriter& writer) {
+void MessageAccounts::book_devices(storage::BatchWriter& writer) {
   const bool begins = booking_due_ && devices_.round_done();
   const bool at_once = begins && devices_.waiting() <= kDevicesPerBatch;
   const std::int64_t number = ++batches_;
@@ -140,7 +142,7 @@ void ShardLedger::book_devices(storage::BatchWriter& writer) {
   if (mark.added_through > 0 || !forgotten.empty()) writer.mark_journal(mark, forgotten);
 }
 
-std::vector<ShardLedger::RuleAccount> ShardLedger::accounts() const {
+std::vector<MessageAccounts::RuleAccount> MessageAccounts::accounts() const {
   std::vector<RuleAccount> out;
   for (const Rule& rule : rules_) out.push_back({rule.name, rule.taken, rule.booked, rule.rows});
   return out;

@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "pipeline/device_accounts.h"
 #include "pipeline/device_journal.h"
-#include "pipeline/device_ledger.h"
 #include "rules/rule_set.h"
 #include "storage/batch_writer.h"
 #include "storage/ledger.h"
@@ -24,10 +24,11 @@ enum class Ending : std::uint8_t {
   shed_storage_full,
 };
 
-// A shard's part of the ledger: counts what comes in and how it ends, and gives the counts to the
-// batches that they belong to. Each message is counted twice, when a rule gets it and when the
-// rule's last word on it is said, so that a message which gets lost in between shows.
-class ShardLedger {
+// A shard's accounts of messages, which `iothub ledger` shows: counts for each rule what comes in and
+// how it ends, and gives the counts to the batches that they belong to. Each message is counted
+// twice, when a rule gets it and when the rule's last word on it is said, so that a message which
+// gets lost in between shows.
+class MessageAccounts {
  public:
   // Devices of which a shard remembers counts; with one rule about 200 bytes each.
   static constexpr std::size_t kMaxDevices = 100'000;
@@ -40,7 +41,7 @@ class ShardLedger {
   // it, and not so much that it shows as a pause.
   static constexpr std::int64_t kForgetEvery = 4'096;
 
-  explicit ShardLedger(const rules::RuleSet& rules, std::size_t max_devices = kMaxDevices);
+  explicit MessageAccounts(const rules::RuleSet& rules, std::size_t max_devices = kMaxDevices);
 
   // Says whose messages the calls below are about.
   void begin_message(std::string_view client_id) { device_ = &devices_.find(client_id); }
@@ -126,8 +127,8 @@ class ShardLedger {
   void book_devices(storage::BatchWriter& writer);
 
   std::vector<Rule> rules_;  // by RulePlan::index()
-  DeviceLedger devices_;
-  DeviceLedger::Device* device_ = nullptr;
+  DeviceAccounts devices_;
+  DeviceAccounts::Device* device_ = nullptr;
   bool rows_dirty_ = false;
   bool booking_due_ = false;
   bool journals_ = false;  // there is such a rule

@@ -1,4 +1,4 @@
-#include "pipeline/shard_ledger.h"
+#include "pipeline/message_accounts.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -88,53 +88,53 @@ class Booked final : public storage::BatchWriter {
   [[nodiscard]] bool idle() const noexcept override { return true; }
 };
 
-class ShardLedgerTest : public ::testing::Test {
+class MessageAccountsTest : public ::testing::Test {
  protected:
   void message(std::string_view device, std::size_t rule, Ending ending) {
-    ledger.begin_message(device);
-    ledger.received(rules->plan(rule));
-    ledger.ended(rules->plan(rule), ending);
+    accounts.begin_message(device);
+    accounts.received(rules->plan(rule));
+    accounts.ended(rules->plan(rule), ending);
   }
-  [[nodiscard]] ShardLedger::RuleAccount account(std::size_t rule) const {
-    return ledger.accounts()[rule];
+  [[nodiscard]] MessageAccounts::RuleAccount account(std::size_t rule) const {
+    return accounts.accounts()[rule];
   }
 
   std::shared_ptr<const rules::RuleSet> rules = make_rules();
-  ShardLedger ledger{*rules};
+  MessageAccounts accounts{*rules};
 };
 
-TEST_F(ShardLedgerTest, EachBatchGetsWhatCameSinceTheOneBefore) {
+TEST_F(MessageAccountsTest, EachBatchGetsWhatCameSinceTheOneBefore) {
   message("d1", 0, Ending::stored);
   message("d1", 0, Ending::filtered);
   message("d2", 1, Ending::shed_storage_full);
   Booked first;
-  ledger.book(first);
+  accounts.book(first);
   EXPECT_EQ(first.rules["a"], (LedgerCounts{.received = 2, .committed = 1, .filtered = 1}));
   EXPECT_EQ(first.rules["b"], (LedgerCounts{.received = 1, .shed_storage_full = 1}));
   EXPECT_TRUE(first.devices.empty());
   EXPECT_EQ(first.added, R"({"a":[["d1",2,1,1]],"b":[["d2",1,0,0,0,0,1]]})");
   message("d1", 1, Ending::nothing_to_store);
   Booked second;
-  ledger.book(second);
+  accounts.book(second);
   EXPECT_EQ(second.rules.size(), 1u);
   EXPECT_EQ(second.rules["b"], (LedgerCounts{.received = 1, .nothing_to_store = 1}));
   EXPECT_EQ(second.added, R"({"b":[["d1",1,0,0,0,1]]})");
 }
 
-TEST_F(ShardLedgerTest, DevicesAreBookedWhenTheirTimeHasCome) {
+TEST_F(MessageAccountsTest, DevicesAreBookedWhenTheirTimeHasCome) {
   message("d1", 0, Ending::stored);
   message("d1", 0, Ending::stored);
   message("d1", 1, Ending::filtered);
-  ledger.begin_message("d2");
-  ledger.received(rules->plan(0));
-  ledger.seen(rules->plan(0), 7);
-  ledger.ended(rules->plan(0), Ending::dead_lettered);
-  EXPECT_TRUE(ledger.dirty());
-  ledger.begin_booking();
+  accounts.begin_message("d2");
+  accounts.received(rules->plan(0));
+  accounts.seen(rules->plan(0), 7);
+  accounts.ended(rules->plan(0), Ending::dead_lettered);
+  EXPECT_TRUE(accounts.dirty());
+  accounts.begin_booking();
   Booked batch;
-  ledger.book(batch);
-  EXPECT_TRUE(ledger.booked_up());
-  EXPECT_FALSE(ledger.dirty());
+  accounts.book(batch);
+  EXPECT_TRUE(accounts.booked_up());
+  EXPECT_FALSE(accounts.dirty());
   EXPECT_EQ(batch.devices["d1/a"], (LedgerCounts{.received = 2, .committed = 2}));
   EXPECT_EQ(batch.devices["d1/b"], (LedgerCounts{.received = 1, .filtered = 1}));
   EXPECT_EQ(batch.devices["d2/a"], (LedgerCounts{.received = 1, .dead_lettered = 1}));
@@ -143,41 +143,41 @@ TEST_F(ShardLedgerTest, DevicesAreBookedWhenTheirTimeHasCome) {
   EXPECT_EQ(batch.mark.added_through, 1);
 }
 
-TEST_F(ShardLedgerTest, TheJournalHasTheSequenceNumbers) {
-  ledger.begin_message("d\"1");
-  ledger.received(rules->plan(0));
-  ledger.seen(rules->plan(0), 7);
-  ledger.ended(rules->plan(0), Ending::stored);
+TEST_F(MessageAccountsTest, TheJournalHasTheSequenceNumbers) {
+  accounts.begin_message("d\"1");
+  accounts.received(rules->plan(0));
+  accounts.seen(rules->plan(0), 7);
+  accounts.ended(rules->plan(0), Ending::stored);
   Booked batch;
-  ledger.book(batch);
+  accounts.book(batch);
   EXPECT_EQ(batch.added, R"({"a":[["d\"1",1,1,0,0,0,0,"{[7,8)}"]]})");
 }
 
-TEST_F(ShardLedgerTest, WithoutASequenceThereIsNoJournal) {
-  const std::size_t devices = 2 * ShardLedger::kDevicesPerBatch;
+TEST_F(MessageAccountsTest, WithoutASequenceThereIsNoJournal) {
+  const std::size_t devices = 2 * MessageAccounts::kDevicesPerBatch;
   for (std::size_t i = 0; i < devices; ++i) message(fmt::format("d{}", i), 2, Ending::stored);
   Booked batch;
-  ledger.book(batch);
-  ledger.begin_booking();
-  ledger.book(batch);
-  EXPECT_EQ(batch.devices.size(), ShardLedger::kDevicesPerBatch);
+  accounts.book(batch);
+  accounts.begin_booking();
+  accounts.book(batch);
+  EXPECT_EQ(batch.devices.size(), MessageAccounts::kDevicesPerBatch);
   EXPECT_EQ(batch.added + batch.booked, "");
 }
 
-TEST_F(ShardLedgerTest, TheJournalIsForgottenOnceItIsBookedAndALittleAtATime) {
+TEST_F(MessageAccountsTest, TheJournalIsForgottenOnceItIsBookedAndALittleAtATime) {
   const auto batches = [&](std::int64_t count) {
     Booked last;
     for (; count > 0; --count) {
       message("d1", 0, Ending::stored);
       last = {};
-      ledger.book(last);
+      accounts.book(last);
     }
     return last;
   };
-  constexpr std::int64_t kEvery = ShardLedger::kForgetEvery;
+  constexpr std::int64_t kEvery = MessageAccounts::kForgetEvery;
   EXPECT_TRUE(batches(kEvery).forgotten.empty());  // nothing is booked
   batches(4 * kEvery - 1);
-  ledger.begin_booking();
+  accounts.begin_booking();
   const Booked booked = batches(1);
   EXPECT_EQ(booked.mark.added_through, 5 * kEvery);
   EXPECT_EQ(booked.forgotten.after, 0);
@@ -190,15 +190,15 @@ TEST_F(ShardLedgerTest, TheJournalIsForgottenOnceItIsBookedAndALittleAtATime) {
   EXPECT_EQ(batches(kEvery).forgotten.through, 0);  // what comes after the booking stays
 }
 
-TEST_F(ShardLedgerTest, ManyDevicesAreSpreadOverBatches) {
-  const std::size_t devices = 2 * ShardLedger::kDevicesPerBatch + 1;
+TEST_F(MessageAccountsTest, ManyDevicesAreSpreadOverBatches) {
+  const std::size_t devices = 2 * MessageAccounts::kDevicesPerBatch + 1;
   for (std::size_t i = 0; i < devices; ++i) message(fmt::format("d{}", i), 0, Ending::stored);
-  ledger.begin_booking();
+  accounts.begin_booking();
   std::size_t booked = 0;
   for (int batches = 1; batches <= 3; ++batches) {
-    EXPECT_FALSE(ledger.booked_up());
+    EXPECT_FALSE(accounts.booked_up());
     Booked batch;
-    ledger.book(batch);
+    accounts.book(batch);
     booked += batch.devices.size();
     EXPECT_EQ(batch.added.empty(), batches > 1);
     // What is booked is taken away from the journal until all of it is.
@@ -206,47 +206,47 @@ TEST_F(ShardLedgerTest, ManyDevicesAreSpreadOverBatches) {
     EXPECT_EQ(batch.mark.added_through, batches == 3 ? 1 : 0);
     EXPECT_EQ(batch.mark.booked_through, batches == 3 ? 3 : 0);
   }
-  EXPECT_TRUE(ledger.booked_up());
+  EXPECT_TRUE(accounts.booked_up());
   EXPECT_EQ(booked, devices);
 }
 
-TEST_F(ShardLedgerTest, PendingIsWhatStorageHasNotBooked) {
+TEST_F(MessageAccountsTest, PendingIsWhatStorageHasNotBooked) {
   message("d1", 0, Ending::stored);
   message("d1", 0, Ending::stored);
   message("d1", 0, Ending::filtered);
   EXPECT_EQ(account(0).pending(), 2);
   // One of the two was refused.
-  ledger.on_booked("a", {.received = 3, .committed = 1, .filtered = 1, .dead_lettered = 1});
+  accounts.on_booked("a", {.received = 3, .committed = 1, .filtered = 1, .dead_lettered = 1});
   EXPECT_EQ(account(0).pending(), 0);
   EXPECT_EQ(account(0).unbooked(), LedgerCounts{});
   EXPECT_TRUE(account(0).booked.balanced());
 }
 
-TEST_F(ShardLedgerTest, ARefusedMessageMovesInItsDevice) {
+TEST_F(MessageAccountsTest, ARefusedMessageMovesInItsDevice) {
   message("d1", 0, Ending::stored);
   storage::RowTarget target;
   target.rule = "a";
   MessageView refused;
   refused.client_id = "d1";
-  ledger.on_refused(target, refused);
-  ledger.begin_booking();
+  accounts.on_refused(target, refused);
+  accounts.begin_booking();
   Booked batch;
-  ledger.book(batch);
+  accounts.book(batch);
   EXPECT_EQ(batch.devices["d1/a"], (LedgerCounts{.received = 1, .dead_lettered = 1}));
 }
 
-TEST_F(ShardLedgerTest, RowsWithAKeyAreBookedWithTheNextBatch) {
+TEST_F(MessageAccountsTest, RowsWithAKeyAreBookedWithTheNextBatch) {
   storage::RowTarget target;
   target.rule = "b";
-  ledger.on_rows(target, {.committed = 5});
-  EXPECT_FALSE(ledger.dirty());  // booked by the writer, with the batch
+  accounts.on_rows(target, {.committed = 5});
+  EXPECT_FALSE(accounts.dirty());  // booked by the writer, with the batch
   target.key = {"device"};
-  ledger.on_rows(target, {.committed = 2, .duplicates = 3});
-  EXPECT_TRUE(ledger.dirty());
+  accounts.on_rows(target, {.committed = 2, .duplicates = 3});
+  EXPECT_TRUE(accounts.dirty());
   Booked batch;
-  ledger.book(batch);
+  accounts.book(batch);
   EXPECT_EQ(batch.rows["b"], (LedgerRows{.rows = 2, .duplicates = 3}));
-  EXPECT_FALSE(ledger.dirty());
+  EXPECT_FALSE(accounts.dirty());
   EXPECT_EQ(account(1).rows, (LedgerRows{.rows = 7, .duplicates = 3}));
 }
 

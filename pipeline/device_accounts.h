@@ -36,12 +36,12 @@ struct DeviceNumbers {
 // What became of the messages of each device, for each rule. Numbers are fresh until a batch has
 // put them into the journal, and then wait to be booked, in rounds. A shard's; bounded: devices
 // beyond the bound share the line of the empty id.
-class DeviceLedger {
+class DeviceAccounts {
  public:
   // A device; valid until the next call of find().
   class Device {
    public:
-    Device(std::string id, DeviceLedger& ledger) : id_(std::move(id)), ledger_(&ledger) {}
+    Device(std::string id, DeviceAccounts& accounts) : id_(std::move(id)), accounts_(&accounts) {}
 
     [[nodiscard]] const std::string& id() const noexcept { return id_; }
     // Its fresh numbers for that rule, to be added to.
@@ -51,7 +51,7 @@ class DeviceLedger {
     }
 
    private:
-    friend class DeviceLedger;
+    friend class DeviceAccounts;
     static constexpr std::size_t kNoRule = ~std::size_t{0};
     struct Line {
       std::size_t rule;
@@ -67,7 +67,7 @@ class DeviceLedger {
     }
 
     std::string id_;
-    DeviceLedger* ledger_;
+    DeviceAccounts* accounts_;
     bool is_fresh_ = false;        // in fresh_
     bool is_unbooked_ = false;     // in unbooked_
     std::uint32_t uses_ = 0;       // in these lists and the round
@@ -75,9 +75,10 @@ class DeviceLedger {
     std::vector<Line> others_;
   };
 
-  explicit DeviceLedger(std::size_t max_devices) : max_devices_(max_devices), others_({}, *this) {}
-  DeviceLedger(const DeviceLedger&) = delete;
-  DeviceLedger& operator=(const DeviceLedger&) = delete;
+  explicit DeviceAccounts(std::size_t max_devices)
+      : max_devices_(max_devices), others_({}, *this) {}
+  DeviceAccounts(const DeviceAccounts&) = delete;
+  DeviceAccounts& operator=(const DeviceAccounts&) = delete;
 
   // The steady state allocates nothing: a device is remembered when its numbers have been booked.
   Device& find(std::string_view id) {
