@@ -118,8 +118,9 @@ void add_money_routes(ManageApi& api, std::vector<Route>& routes) {
                     .is_list = true,
                     .query = {},
                     .handler = api.list([](const Turn& turn, int offset, int limit) {
-                      return PageOf{count_ledger(turn.call, turn.account),
-                                    objects(list_ledger(turn.call, turn.account, offset, limit))};
+                      return PageOf{
+                          count_statement(turn.call, turn.account),
+                          objects(list_statement(turn.call, turn.account, offset, limit))};
                     })});
   routes.push_back({.method = "GET",
                     .path = "/v1/coupons",

@@ -89,7 +89,7 @@ const Schema ledger_line{"LedgerLine",
                           {"book", F::text, true, "cash or coupon"},
                           {"memo", F::text, true, ""},
                           {"amount", F::money, true, "Negative: taken"}}};
-json::object of(const LedgerLine& l) {
+json::object of(const StatementLine& l) {
   return {{"entry", l.entry_id}, {"at", to_iso8601(l.at)}, {"kind", l.kind},
           {"book", l.book},      {"memo", l.memo},         {"amount", l.amount.to_string()}};
 }

@@ -8,8 +8,8 @@
 #include "instances/core/operations.h"
 #include "instances/databases/rds.h"
 #include "instances/hubs/hubs.h"
+#include "instances/money/bookkeeping.h"
 #include "instances/money/charges.h"
-#include "instances/money/ledger.h"
 #include "instances/money/orders.h"
 #include "instances/money/wallet.h"
 #include "instances/networks/networks.h"
@@ -27,7 +27,7 @@ boost::json::object of(const instances::Verification&);
 boost::json::object of(const instances::Token&);
 boost::json::object of(const instances::IssuedToken&);
 boost::json::object of(const instances::Wallet&);
-boost::json::object of(const instances::LedgerLine&);
+boost::json::object of(const instances::StatementLine&);
 boost::json::object of(const instances::Coupon&);
 boost::json::object of(const instances::Order&);
 boost::json::object of(const instances::Bill&);

@@ -6,7 +6,7 @@
 #include "instances/core/calendar.h"
 #include "instances/core/errc.h"
 #include "instances/core/secrets.h"
-#include "instances/money/ledger.h"
+#include "instances/money/bookkeeping.h"
 #include "instances/money/wallet.h"
 
 namespace hub::instances {

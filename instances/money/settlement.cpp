@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <pqxx/pqxx>
 
+#include "instances/money/bookkeeping.h"
 #include "instances/money/charges.h"
-#include "instances/money/ledger.h"
 #include "instances/money/prices.h"
 #include "instances/money/wallet.h"
 

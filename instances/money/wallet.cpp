@@ -8,7 +8,7 @@
 
 #include "instances/core/calendar.h"
 #include "instances/core/errc.h"
-#include "instances/money/ledger.h"
+#include "instances/money/bookkeeping.h"
 
 namespace hub::instances {
 namespace {

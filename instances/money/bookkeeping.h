@@ -8,7 +8,7 @@
 #include "instances/core/call.h"
 #include "instances/core/money.h"
 
-// Double entry: sql/0002_ledger.sql holds the rules, and PostgreSQL keeps them.
+// The books of money, by double entry: sql/0002_ledger.sql holds the rules, and PostgreSQL keeps them.
 
 namespace hub::instances {
 
@@ -38,7 +38,7 @@ bool post(const Call& call, const Entry& entry, std::span<const Movement> moveme
 
 [[nodiscard]] Money balance(const Call& call, const Book& book);
 
-struct LedgerLine {
+struct StatementLine {
   std::int64_t entry_id = 0;
   Timestamp at;
   std::string kind;
@@ -47,8 +47,8 @@ struct LedgerLine {
   Money amount;
 };
 // What moved in an account's own books, the newest first.
-std::vector<LedgerLine> list_ledger(const Call& call, const std::string& account_id, int offset,
-                                    int limit);
-std::int64_t count_ledger(const Call& call, const std::string& account_id);
+std::vector<StatementLine> list_statement(const Call& call, const std::string& account_id,
+                                          int offset, int limit);
+std::int64_t count_statement(const Call& call, const std::string& account_id);
 
 }  // namespace hub::instances

@@ -1,4 +1,4 @@
-#include "instances/money/ledger.h"
+#include "instances/money/bookkeeping.h"
 
 #include <pqxx/pqxx>
 
@@ -62,9 +62,9 @@ Money balance(const Call& call, const Book& book) {
   return {find_book(call, book)["balance_micro"].as<std::int64_t>()};
 }
 
-std::vector<LedgerLine> list_ledger(const Call& call, const std::string& account_id, int offset,
-                                    int limit) {
-  std::vector<LedgerLine> lines;
+std::vector<StatementLine> list_statement(const Call& call, const std::string& account_id,
+                                          int offset, int limit) {
+  std::vector<StatementLine> lines;
   for (const auto& row : call.tx.exec_params(
            "SELECT e.id, e.at, e.kind, e.memo, b.kind AS book, l.amount_micro "
            "FROM ledger_entry e JOIN ledger_line l ON l.entry_id = e.id "
@@ -80,7 +80,7 @@ std::vector<LedgerLine> list_ledger(const Call& call, const std::string& account
   return lines;
 }
 
-std::int64_t count_ledger(const Call& call, const std::string& account_id) {
+std::int64_t count_statement(const Call& call, const std::string& account_id) {
   return call.tx
       .exec_params1(
           "SELECT count(*) FROM ledger_line l JOIN ledger_account b ON b.id = l.ledger_account_id "
