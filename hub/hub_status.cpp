@@ -6,7 +6,7 @@
 namespace hub {
 namespace {
 
-HubReport::Shard report_of(const RuleSink& sink) {
+HubReport::Shard report_of(const ShardPipeline& sink) {
   HubReport::Shard out{sink.report(), {}};
   sink.writer_counters().for_each(
       [&](std::string_view name, std::uint64_t value) { out.writer.emplace_back(name, value); });
@@ -45,7 +45,7 @@ storage::Spooled HubReport::spooled() const {
 HubStatus::HubStatus(std::string hub_id, const storage::Spool* spool)
     : hub_id_(std::move(hub_id)), spool_(spool), started_(std::chrono::steady_clock::now()) {}
 
-void HubStatus::add_sink(OnShard<RuleSink> sink) { sinks_.push_back(sink); }
+void HubStatus::add_sink(OnShard<ShardPipeline> sink) { sinks_.push_back(sink); }
 
 HubReport HubStatus::report() const {
   HubReport out;
@@ -54,10 +54,10 @@ HubReport HubStatus::report() const {
       std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started_)
           .count();
   std::vector<std::future<HubReport::Shard>> answers;
-  for (const OnShard<RuleSink>& sink : sinks_) {
+  for (const OnShard<ShardPipeline>& sink : sinks_) {
     auto promise = std::make_shared<std::promise<HubReport::Shard>>();
     answers.push_back(promise->get_future());
-    sink.post([promise](const RuleSink& target) { promise->set_value(report_of(target)); });
+    sink.post([promise](const ShardPipeline& target) { promise->set_value(report_of(target)); });
   }
   for (auto& answer : answers) out.shards.push_back(answer.get());
   out.broker = broker_->totals();

@@ -10,7 +10,7 @@
 
 #include "base/shard.h"
 #include "broker/broker.h"
-#include "pipeline/rule_runner.h"
+#include "pipeline/shard_pipeline.h"
 #include "storage/spool.h"
 
 namespace hub {
@@ -18,7 +18,7 @@ namespace hub {
 // What a running hub says of itself, at one moment of each shard.
 struct HubReport {
   struct Shard {
-    RuleSink::Report sink;
+    ShardPipeline::Report sink;
     // Of storage::WriterCounters: name and value.
     std::vector<std::pair<std::string_view, std::uint64_t>> writer;
   };
@@ -44,7 +44,7 @@ class HubStatus {
   explicit HubStatus(std::string hub_id, const storage::Spool* spool = nullptr);
 
   // While the broker is being made: the shards' sinks, in their order.
-  void add_sink(OnShard<RuleSink> sink);
+  void add_sink(OnShard<ShardPipeline> sink);
   // Before the first report; the broker and its sinks outlive every report.
   void set_broker(const broker::Broker& broker) { broker_ = &broker; }
 
@@ -55,7 +55,7 @@ class HubStatus {
   const storage::Spool* spool_;
   std::chrono::steady_clock::time_point started_;
   const broker::Broker* broker_ = nullptr;
-  std::vector<OnShard<RuleSink>> sinks_;
+  std::vector<OnShard<ShardPipeline>> sinks_;
 };
 
 }  // namespace hub

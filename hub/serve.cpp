@@ -34,7 +34,7 @@
 #include "hub/start_signals.h"
 #include "hub/sys_topics.h"
 #include "pipeline/outage_log.h"
-#include "pipeline/rule_runner.h"
+#include "pipeline/shard_pipeline.h"
 #include "pipeline/spool_drain.h"
 #include "storage/catalogue.h"
 #include "storage/connector.h"
@@ -152,6 +152,14 @@ std::unique_ptr<DayAllowance> daily_allowance(const Config& config, const storag
                                         used.day, used.messages);
 }
 
+// A shard's. Null when nobody is billed.
+std::unique_ptr<ShardUsage> make_usage(const Config& config, DayAllowance* allowance) {
+  if (config.meter.empty()) return nullptr;
+  return std::make_unique<ShardUsage>(
+      config.meter, allowance,
+      std::chrono::time_point_cast<Timestamp::duration>(std::chrono::system_clock::now()));
+}
+
 int run(const Config& config) {
   std::optional<StartSignals> start_signals{std::in_place};
   const std::uint32_t shards =
@@ -168,8 +176,7 @@ int run(const Config& config) {
   wait.until_done(
       [&](const storage::Patience& patience) { loaded = load(config, database.url(), patience); });
   for (const std::string& concern : loaded.concerns) log::warning("{}", concern);
-  const auto& rules = loaded.rules;
-  const auto targets = std::make_shared<const RowTargets>(make_row_targets(*rules));
+  const auto rules_version = std::make_shared<const RulesVersion>(loaded.rules);
   const Maintenance maintenance{database.url()};
   maintenance.wait_for_first(config.storage.answer_timeout);
 
@@ -182,8 +189,8 @@ int run(const Config& config) {
       [&](std::uint32_t shard, boost::asio::io_context& io, broker::SinkListener& listener) {
         storage::PgWriterOptions own = writer_options;
         own.shard = shard;
-        auto sink = std::make_unique<RuleSink>(io, rules, targets, connector, own, listener,
-                                               outages, config.meter, allowance.get());
+        auto sink = std::make_unique<ShardPipeline>(io, rules_version, connector, own, listener,
+                                                    outages, make_usage(config, allowance.get()));
         status.add_sink({io, *sink});
         return sink;
       },
@@ -207,7 +214,7 @@ int run(const Config& config) {
   const std::uint16_t port = broker.listen(config.bind, config.mqtt.port);
   const bool ipv6 = config.bind.find(':') != std::string::npos;
   fmt::print("ready mqtt://{}{}{}:{} database={} rules={}\n", ipv6 ? "[" : "", config.bind,
-             ipv6 ? "]" : "", port, database.shown_url(), rules->size());
+             ipv6 ? "]" : "", port, database.shown_url(), loaded.rules->size());
   std::fflush(stdout);
   notify_service_manager("READY=1\nSTATUS=");
   io.run();

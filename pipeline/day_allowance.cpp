@@ -4,12 +4,6 @@
 
 namespace hub {
 
-std::int32_t bill_day(Timestamp now) noexcept {
-  const auto local = now + std::chrono::hours{8};
-  return static_cast<std::int32_t>(
-      std::chrono::floor<std::chrono::days>(local).time_since_epoch().count());
-}
-
 DayAllowance::DayAllowance(std::int64_t cap, std::int32_t day, std::int64_t used)
     : cap_(cap), day_(day), used_(used) {}
 

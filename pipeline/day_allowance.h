@@ -3,16 +3,11 @@
 #include <cstdint>
 #include <mutex>
 
-#include "base/message.h"
-
 namespace hub {
 
-// Days since 1970 in UTC+8, by which bills go.
-[[nodiscard]] std::int32_t bill_day(Timestamp now) noexcept;
-
-// The messages that the devices of a hub may send and get on a day of the bills. Shared by all
-// shards, which ask twice per turn: so it may be passed by what one turn of the other shards
-// brings. Thread-safe.
+// The messages that the devices of a hub may send and get on a day of the bills (bill_day() in
+// shard_usage.h). Shared by all shards, which ask twice per turn: so it may be passed by what one
+// turn of the other shards brings. Thread-safe.
 class DayAllowance {
  public:
   // cap: positive. used: of it, on that day, before this hub started.

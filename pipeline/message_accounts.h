@@ -24,8 +24,8 @@ enum class Ending : std::uint8_t {
   shed_storage_full,
 };
 
-// A shard's accounts of messages, which `iothub ledger` shows: counts for each rule what comes in and
-// how it ends, and gives the counts to the batches that they belong to. Each message is counted
+// A shard's accounts of messages, which `iothub ledger` shows: counts for each rule what comes in
+// and how it ends, and gives the counts to the batches that they belong to. Each message is counted
 // twice, when a rule gets it and when the rule's last word on it is said, so that a message which
 // gets lost in between shows.
 class MessageAccounts {

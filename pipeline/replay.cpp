@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "pipeline/action_names.h"
 #include "pipeline/failure_names.h"
 
 namespace hub {
@@ -12,22 +11,25 @@ namespace hub {
 using storage::LedgerCounts;
 
 Replay::Replay(std::shared_ptr<const rules::RuleSet> rules)
-    : rules_(std::move(rules)), targets_(make_row_targets(*rules_)), evaluator_(rules_) {
-  for (const storage::RowTargetPtr& target : targets_) encoders_.emplace_back(target->columns);
+    : rules_(std::move(rules)), evaluator_(rules_.rules()) {
+  for (const storage::RowTargetPtr& target : rules_.targets()) {
+    encoders_.emplace_back(target->columns);
+  }
 }
 
 Replay::Result Replay::run(const storage::DeadLetter& letter) {
   letter_ = &letter;
   result_ = {};
   const rules::RulePlan* plan = nullptr;
-  for (std::size_t i = 0; i < rules_->size(); ++i) {
-    if (rules_->plan(i).name() == letter.rule) plan = &rules_->plan(i);
+  const rules::RuleSet& rules = *rules_.rules();
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    if (rules.plan(i).name() == letter.rule) plan = &rules.plan(i);
   }
   if (plan == nullptr) {
     result_.missing = fmt::format("there is no rule \"{}\"", letter.rule);
     return std::move(result_);
   }
-  const std::vector<std::string> names = action_names(*plan);
+  const std::vector<std::string>& names = rules_.action_names(*plan);
   constexpr std::string_view kAfter = "after ";
   const std::string_view action = letter.action;
   const std::string_view named = action.starts_with(kAfter) ? action.substr(kAfter.size()) : action;
@@ -49,7 +51,7 @@ bool Replay::wanted(const rules::RulePlan& rule, std::string_view action) const 
   const std::string& meant = letter_->action;
   if (meant.empty() || meant == action) return true;
   if (!meant.starts_with("after ")) return false;
-  const std::vector<std::string> names = action_names(rule);
+  const std::vector<std::string>& names = rules_.action_names(rule);
   const auto position = [&](std::string_view name) {
     return std::find(names.begin(), names.end(), name) - names.begin();
   };
@@ -64,7 +66,7 @@ void Replay::fail(std::string_view reason, std::string detail) {
 
 void Replay::dump(const rules::RulePlan& rule, const rules::DumpAction& action,
                   std::span<const Value> values, const MessageView&) {
-  const storage::RowTargetPtr& target = targets_[action.index()];
+  const storage::RowTargetPtr& target = rules_.target(action);
   if (!result_.reason.empty() || !wanted(rule, target->action)) return;
   storage::ByteBuffer bytes;
   if (auto problem = encoders_[action.index()].append(values, bytes)) {

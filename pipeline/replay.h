@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "pipeline/rule_runner.h"
+#include "pipeline/rules_version.h"
 #include "rules/action_sink.h"
 #include "rules/evaluator.h"
 #include "storage/dead_letter_store.h"
@@ -46,8 +46,7 @@ class Replay final : private rules::ActionSink {
   [[nodiscard]] bool wanted(const rules::RulePlan& rule, std::string_view action) const;
   void fail(std::string_view reason, std::string detail);
 
-  std::shared_ptr<const rules::RuleSet> rules_;
-  RowTargets targets_;
+  RulesVersion rules_;
   std::vector<storage::RowEncoder> encoders_;  // by DumpAction::index()
   rules::Evaluator evaluator_;
   const storage::DeadLetter* letter_ = nullptr;  // while run()

@@ -39,7 +39,8 @@ class EarlierWriter final : private storage::CommitListener {
   }
 
  private:
-  // What became of the records' rows, where their own batch could not book it: as RuleSink does.
+  // What became of the records' rows, where their own batch could not book it: as ShardPipeline
+  // does.
   void on_batch_closing() override {
     for (const auto& [rule, rows] : std::exchange(keyed_rows_, {})) {
       writer_.add_to_ledger(rule, {}, rows);

@@ -5,15 +5,6 @@
 namespace hub {
 namespace {
 
-using namespace std::chrono_literals;
-
-TEST(BillDay, BeginsAtMidnightOfUtcPlusEight) {
-  const Timestamp noon = Timestamp{} + std::chrono::days{100} + 12h;
-  EXPECT_EQ(bill_day(noon), 100);
-  EXPECT_EQ(bill_day(noon + 4h - 1us), 100);
-  EXPECT_EQ(bill_day(noon + 4h), 101);
-}
-
 TEST(DayAllowance, IsOneForAllThatSpendOfIt) {
   DayAllowance allowance{10, 5, 3};
   EXPECT_EQ(allowance.spend(5, 0), 7);

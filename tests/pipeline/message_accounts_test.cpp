@@ -3,15 +3,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <map>
-
 #include "rules/rule_file.h"
+#include "tests/pipeline/recording_writer.h"
 
 namespace hub {
 namespace {
 
 using storage::LedgerCounts;
 using storage::LedgerRows;
+using test::RecordingWriter;
 
 class OneTable final : public rules::Catalogue {
  public:
@@ -37,57 +37,6 @@ std::shared_ptr<const rules::RuleSet> make_rules() {
   return rules::compile_rules(rules::parse_rules(text, "rules.toml").rules, OneTable{}).rules;
 }
 
-// Keeps what a closing batch is given.
-class Booked final : public storage::BatchWriter {
- public:
-  std::map<std::string, LedgerCounts> rules;
-  std::map<std::string, LedgerRows> rows;
-  std::map<std::string, LedgerCounts> devices;  // "<device>/<rule>"
-  std::map<std::string, std::string> seen;
-  std::string added;   // to the journal
-  std::string booked;  // of it
-  storage::JournalMark mark;
-  storage::JournalRange forgotten;
-
-  void add_to_ledger(std::string_view rule, const LedgerCounts& counts,
-                     const LedgerRows& its_rows) override {
-    rules[std::string(rule)] = counts;
-    rows[std::string(rule)] = its_rows;
-  }
-  void add_to_device_ledger(std::string_view rule, std::string_view device,
-                            const LedgerCounts& counts) override {
-    devices[fmt::format("{}/{}", device, rule)] = counts;
-  }
-  void add_to_sequence(std::string_view rule, std::string_view device, std::string_view numbers,
-                       std::int64_t) override {
-    seen[fmt::format("{}/{}", device, rule)] = numbers;
-  }
-  void add_to_journal(storage::JournalEntry entry) override {
-    (entry.booked ? booked : added) = std::move(entry.lines);
-  }
-  void mark_journal(const storage::JournalMark& to, const storage::JournalRange& gone) override {
-    mark = to;
-    forgotten = gone;
-  }
-
-  std::optional<std::string> append(const storage::RowTargetPtr&, std::span<const Value>,
-                                    const MessageView&) override {
-    return {};
-  }
-  void append_dead_letter(std::string_view, std::string_view, std::string_view, std::string_view,
-                          const MessageView&) override {}
-  void acknowledge_after_commit(AckToken) override {}
-  void make_durable(const DurableChange&) override {}
-  void durable_change_waits() override {}
-  void add_usage(std::string_view, std::int64_t, std::int64_t) override {}
-  void add_active_device(std::string_view, std::int32_t, std::string_view) override {}
-  void ledger_changed() override {}
-  void end_of_turn() override {}
-  [[nodiscard]] bool congested() const noexcept override { return false; }
-  [[nodiscard]] std::size_t held_bytes() const noexcept override { return 0; }
-  [[nodiscard]] bool idle() const noexcept override { return true; }
-};
-
 class MessageAccountsTest : public ::testing::Test {
  protected:
   void message(std::string_view device, std::size_t rule, Ending ending) {
@@ -107,14 +56,14 @@ TEST_F(MessageAccountsTest, EachBatchGetsWhatCameSinceTheOneBefore) {
   message("d1", 0, Ending::stored);
   message("d1", 0, Ending::filtered);
   message("d2", 1, Ending::shed_storage_full);
-  Booked first;
+  RecordingWriter first;
   accounts.book(first);
   EXPECT_EQ(first.rules["a"], (LedgerCounts{.received = 2, .committed = 1, .filtered = 1}));
   EXPECT_EQ(first.rules["b"], (LedgerCounts{.received = 1, .shed_storage_full = 1}));
   EXPECT_TRUE(first.devices.empty());
   EXPECT_EQ(first.added, R"({"a":[["d1",2,1,1]],"b":[["d2",1,0,0,0,0,1]]})");
   message("d1", 1, Ending::nothing_to_store);
-  Booked second;
+  RecordingWriter second;
   accounts.book(second);
   EXPECT_EQ(second.rules.size(), 1u);
   EXPECT_EQ(second.rules["b"], (LedgerCounts{.received = 1, .nothing_to_store = 1}));
@@ -131,7 +80,7 @@ TEST_F(MessageAccountsTest, DevicesAreBookedWhenTheirTimeHasCome) {
   accounts.ended(rules->plan(0), Ending::dead_lettered);
   EXPECT_TRUE(accounts.dirty());
   accounts.begin_booking();
-  Booked batch;
+  RecordingWriter batch;
   accounts.book(batch);
   EXPECT_TRUE(accounts.booked_up());
   EXPECT_FALSE(accounts.dirty());
@@ -148,7 +97,7 @@ TEST_F(MessageAccountsTest, TheJournalHasTheSequenceNumbers) {
   accounts.received(rules->plan(0));
   accounts.seen(rules->plan(0), 7);
   accounts.ended(rules->plan(0), Ending::stored);
-  Booked batch;
+  RecordingWriter batch;
   accounts.book(batch);
   EXPECT_EQ(batch.added, R"({"a":[["d\"1",1,1,0,0,0,0,"{[7,8)}"]]})");
 }
@@ -156,7 +105,7 @@ TEST_F(MessageAccountsTest, TheJournalHasTheSequenceNumbers) {
 TEST_F(MessageAccountsTest, WithoutASequenceThereIsNoJournal) {
   const std::size_t devices = 2 * MessageAccounts::kDevicesPerBatch;
   for (std::size_t i = 0; i < devices; ++i) message(fmt::format("d{}", i), 2, Ending::stored);
-  Booked batch;
+  RecordingWriter batch;
   accounts.book(batch);
   accounts.begin_booking();
   accounts.book(batch);
@@ -166,7 +115,7 @@ TEST_F(MessageAccountsTest, WithoutASequenceThereIsNoJournal) {
 
 TEST_F(MessageAccountsTest, TheJournalIsForgottenOnceItIsBookedAndALittleAtATime) {
   const auto batches = [&](std::int64_t count) {
-    Booked last;
+    RecordingWriter last;
     for (; count > 0; --count) {
       message("d1", 0, Ending::stored);
       last = {};
@@ -178,12 +127,12 @@ TEST_F(MessageAccountsTest, TheJournalIsForgottenOnceItIsBookedAndALittleAtATime
   EXPECT_TRUE(batches(kEvery).forgotten.empty());  // nothing is booked
   batches(4 * kEvery - 1);
   accounts.begin_booking();
-  const Booked booked = batches(1);
+  const RecordingWriter booked = batches(1);
   EXPECT_EQ(booked.mark.added_through, 5 * kEvery);
   EXPECT_EQ(booked.forgotten.after, 0);
   EXPECT_EQ(booked.forgotten.through, 2 * kEvery);
   EXPECT_TRUE(batches(1).forgotten.empty());
-  const Booked later = batches(kEvery - 1);
+  const RecordingWriter later = batches(kEvery - 1);
   EXPECT_EQ(later.forgotten.after, 2 * kEvery);
   EXPECT_EQ(later.forgotten.through, 4 * kEvery);
   batches(kEvery);
@@ -197,7 +146,7 @@ TEST_F(MessageAccountsTest, ManyDevicesAreSpreadOverBatches) {
   std::size_t booked = 0;
   for (int batches = 1; batches <= 3; ++batches) {
     EXPECT_FALSE(accounts.booked_up());
-    Booked batch;
+    RecordingWriter batch;
     accounts.book(batch);
     booked += batch.devices.size();
     EXPECT_EQ(batch.added.empty(), batches > 1);
@@ -230,7 +179,7 @@ TEST_F(MessageAccountsTest, ARefusedMessageMovesInItsDevice) {
   refused.client_id = "d1";
   accounts.on_refused(target, refused);
   accounts.begin_booking();
-  Booked batch;
+  RecordingWriter batch;
   accounts.book(batch);
   EXPECT_EQ(batch.devices["d1/a"], (LedgerCounts{.received = 1, .dead_lettered = 1}));
 }
@@ -243,7 +192,7 @@ TEST_F(MessageAccountsTest, RowsWithAKeyAreBookedWithTheNextBatch) {
   target.key = {"device"};
   accounts.on_rows(target, {.committed = 2, .duplicates = 3});
   EXPECT_TRUE(accounts.dirty());
-  Booked batch;
+  RecordingWriter batch;
   accounts.book(batch);
   EXPECT_EQ(batch.rows["b"], (LedgerRows{.rows = 2, .duplicates = 3}));
   EXPECT_FALSE(accounts.dirty());
