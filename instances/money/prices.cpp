@@ -41,13 +41,6 @@ Money RdsClass::hourly(std::uint32_t gb) const {
   return (hourly_base + kHourlyPerGb * gb + Money{5'000}).whole_cents();
 }
 
-DatabaseLimits RdsClass::limits(std::uint32_t gb) const {
-  return {.max_connections = max_connections,
-          .memory_mb = memory_gb * 1024,
-          .storage_gb = gb,
-          .max_iops = max_iops};
-}
-
 std::span<const RdsClass> rds_classes() { return kClasses; }
 
 const RdsClass& find_rds_class(std::string_view name, std::uint32_t storage_gb) {

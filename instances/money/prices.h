@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "instances/core/money.h"
-#include "instances/provider/provider.h"
 
 // What things cost. Values only: no clock, no database.
 
@@ -28,7 +27,6 @@ struct RdsClass {
 
   [[nodiscard]] Money monthly(std::uint32_t storage_gb) const;
   [[nodiscard]] Money hourly(std::uint32_t storage_gb) const;
-  [[nodiscard]] DatabaseLimits limits(std::uint32_t storage_gb) const;
 };
 
 [[nodiscard]] std::span<const RdsClass> rds_classes();

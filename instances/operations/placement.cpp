@@ -28,6 +28,14 @@ TrafficRule way_to(const Rds& rds) {
   return {Direction::outbound, Protocol::tcp, kAnywhere, 1, 65535};
 }
 
+DatabaseLimits limits_of(const Rds& rds) {
+  const auto& klass = find_rds_class(rds.klass, rds.storage_gb);
+  return {.max_connections = klass.max_connections,
+          .memory_mb = klass.memory_gb * 1024,
+          .storage_gb = rds.storage_gb,
+          .max_iops = klass.max_iops};
+}
+
 Ipv4 ensure_port(const Machinery& m, const std::string& account, const std::string& instance,
                  const std::string& vpc_id, const std::string& subnet_id,
                  const std::vector<TrafficRule>& rules) {
@@ -83,8 +91,7 @@ void ensure_network(const Machinery& m, const Rds& rds) {
 }
 
 void ensure_cluster(const Machinery& m, const Rds& rds) {
-  const auto limits = find_rds_class(rds.klass, rds.storage_gb).limits(rds.storage_gb);
-  const auto handle = m.provider.ensure_database({rds.id, rds.port, limits});
+  const auto handle = m.provider.ensure_database({rds.id, rds.port, limits_of(rds)});
   m.transact([&](const Call& call) {
     call.tx.exec_params("UPDATE rds_instance SET admin_url = $2 WHERE id = $1", rds.id,
                         handle.admin_url);
