@@ -9,14 +9,13 @@
 #include <boost/beast/http.hpp>
 #include <stdexcept>
 
-namespace hub::api {
+namespace hub::http {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-namespace http = beast::http;
 
-HttpResponse http_call(const std::string& host, std::uint16_t port, const HttpRequest& request,
-                       std::chrono::seconds timeout) {
+Response call(const std::string& host, std::uint16_t port, const Request& request,
+              std::chrono::seconds timeout) {
   asio::io_context io{1};
   beast::tcp_stream stream{io};
   boost::system::error_code failure = asio::error::would_block;
@@ -37,24 +36,26 @@ HttpResponse http_call(const std::string& host, std::uint16_t port, const HttpRe
   stream.async_connect(addresses, [&](auto error, const auto&) { failure = error; });
   finish();
 
-  http::request<http::string_body> message{http::string_to_verb(request.method), request.path, 11};
-  message.set(http::field::host, fmt::format("{}:{}", host, port));
-  if (!request.body.empty()) message.set(http::field::content_type, "application/json");
+  beast::http::request<beast::http::string_body> message{
+      beast::http::string_to_verb(request.method), request.path, 11};
+  message.set(beast::http::field::host, fmt::format("{}:{}", host, port));
+  if (!request.body.empty()) message.set(beast::http::field::content_type, "application/json");
   for (const auto& [name, value] : request.headers) message.set(name, value);
   message.body() = request.body;
   message.prepare_payload();
-  http::async_write(stream, message, [&](auto error, std::size_t) { failure = error; });
+  beast::http::async_write(stream, message, [&](auto error, std::size_t) { failure = error; });
   finish();
 
   beast::flat_buffer buffer;
-  http::response<http::string_body> answer;
-  http::async_read(stream, buffer, answer, [&](auto error, std::size_t) { failure = error; });
+  beast::http::response<beast::http::string_body> answer;
+  beast::http::async_read(stream, buffer, answer,
+                          [&](auto error, std::size_t) { failure = error; });
   finish();
 
-  HttpResponse response{static_cast<int>(answer.result_int()), std::move(answer.body()), "", {}};
+  Response response{static_cast<int>(answer.result_int()), std::move(answer.body()), "", {}};
   for (const auto& field : answer)
     response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
   return response;
 }
 
-}  // namespace hub::api
+}  // namespace hub::http

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-namespace hub::api {
+namespace hub::http {
 namespace {
 
 int hex_digit(char c) {
@@ -32,7 +32,7 @@ std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
 
 }  // namespace
 
-bool parse_target(std::string_view target, HttpRequest& request) {
+bool parse_target(std::string_view target, Request& request) {
   if (target.empty() || target.front() != '/') return false;
   const auto question = target.find('?');
   const auto path = decode(target.substr(0, question), false);
@@ -54,4 +54,4 @@ bool parse_target(std::string_view target, HttpRequest& request) {
   return true;
 }
 
-}  // namespace hub::api
+}  // namespace hub::http

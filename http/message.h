@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-namespace hub::api {
+namespace hub::http {
 
-// A request and its answer, as the rest of api/ sees them: no socket, no library.
-struct HttpRequest {
+// A request and its answer, as routes and handlers see them: no socket, no library.
+struct Request {
   std::string method;  // "GET"
   std::string path;    // "/v1/vpcs/plant", decoded
   std::map<std::string, std::string> query;
@@ -26,17 +26,17 @@ struct HttpRequest {
   }
 };
 
-struct HttpResponse {
+struct Response {
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
-using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+using Handler = std::function<Response(const Request&)>;
 
 // Takes a request target apart: "/a%20b?x=1" is the path "/a b" and x=1. False for one that is not
 // well-formed.
-[[nodiscard]] bool parse_target(std::string_view target, HttpRequest& request);
+[[nodiscard]] bool parse_target(std::string_view target, Request& request);
 
-}  // namespace hub::api
+}  // namespace hub::http

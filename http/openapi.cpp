@@ -2,7 +2,7 @@
 
 #include "http/routes.h"
 
-namespace hub::api {
+namespace hub::http {
 namespace {
 
 namespace json = boost::json;
@@ -124,4 +124,4 @@ json::object describe(const std::vector<Route>& routes, std::string_view title,
                 json::object{{"bearer", json::object{{"type", "http"}, {"scheme", "bearer"}}}}}}}};
 }
 
-}  // namespace hub::api
+}  // namespace hub::http

@@ -6,7 +6,7 @@
 
 #include "http/message.h"
 
-namespace hub::api {
+namespace hub::http {
 
 // Thrown by a handler: becomes an answer of the form of RFC 9457.
 class Problem : public std::runtime_error {
@@ -21,7 +21,7 @@ class Problem : public std::runtime_error {
     return {400, "InvalidRequest", "The request is not valid", detail};
   }
 
-  [[nodiscard]] HttpResponse response(std::string_view instance) const;
+  [[nodiscard]] Response response(std::string_view instance) const;
 
  private:
   int status_;
@@ -29,4 +29,4 @@ class Problem : public std::runtime_error {
   std::string title_;  // the same for all problems of the code
 };
 
-}  // namespace hub::api
+}  // namespace hub::http

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string>
 
-namespace hub::api {
+namespace hub::http {
 
 // So many calls per second of each caller, and a burst of some more. Thread-safe, and of bounded
 // size: callers that have been quiet are forgotten.
@@ -54,4 +54,4 @@ class RateLimiter {
   std::map<std::string, Bucket> buckets_;  // guarded by mutex_
 };
 
-}  // namespace hub::api
+}  // namespace hub::http

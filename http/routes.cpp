@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "http/problem.h"
 
-namespace hub::api {
+namespace hub::http {
 namespace {
 
 namespace json = boost::json;
@@ -46,7 +46,7 @@ std::optional<std::map<std::string, std::string>> match(std::string_view pattern
   return parameters;
 }
 
-json::object parse_body(const Route& route, const HttpRequest& request) {
+json::object parse_body(const Route& route, const Request& request) {
   if (!route.request) {
     if (!request.body.empty()) throw Problem::invalid("This call takes no body. Leave it out.");
     return {};
@@ -61,7 +61,7 @@ json::object parse_body(const Route& route, const HttpRequest& request) {
   return value.get_object();
 }
 
-HttpResponse not_found(const HttpRequest& request) {
+Response not_found(const Request& request) {
   return Problem{
       404, "NotFound", "There is no such resource",
       fmt::format("There is nothing at {}. /v1/openapi.json lists what there is.", request.path)}
@@ -72,7 +72,7 @@ HttpResponse not_found(const HttpRequest& request) {
 
 Router::Router(std::vector<Route> routes) : routes_(std::move(routes)) {}
 
-HttpResponse Router::handle(const HttpRequest& request) const {
+Response Router::handle(const Request& request) const {
   try {
     std::string allowed;
     for (const auto& route : routes_) {
@@ -101,4 +101,4 @@ HttpResponse Router::handle(const HttpRequest& request) const {
   }
 }
 
-}  // namespace hub::api
+}  // namespace hub::http

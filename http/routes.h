@@ -10,13 +10,13 @@
 #include "http/message.h"
 #include "http/schema.h"
 
-namespace hub::api {
+namespace hub::http {
 
 struct Route;
 
 // A request that a route took.
 struct RouteRequest {
-  const HttpRequest& http;
+  const Request& http;
   const Route& route;
   std::map<std::string, std::string> parameters;  // of the path
   boost::json::object body;                       // checked against the route's schema
@@ -34,7 +34,7 @@ struct Route {
   bool is_list = false;                   // paged: pageNumber, pageSize
   int status = 200;                       // when all is well
   std::vector<std::string_view> query{};  // parameters beside the page
-  std::function<HttpResponse(const RouteRequest&)> handler;
+  std::function<Response(const RouteRequest&)> handler;
 };
 
 // Finds the route of a request, checks its body, and calls the handler. Problems become answers;
@@ -43,7 +43,7 @@ class Router {
  public:
   explicit Router(std::vector<Route> routes);
 
-  [[nodiscard]] HttpResponse handle(const HttpRequest& request) const;
+  [[nodiscard]] Response handle(const Request& request) const;
   [[nodiscard]] const std::vector<Route>& routes() const { return routes_; }
 
  private:
@@ -54,4 +54,4 @@ class Router {
 [[nodiscard]] boost::json::object describe(const std::vector<Route>& routes, std::string_view title,
                                            std::string_view version);
 
-}  // namespace hub::api
+}  // namespace hub::http

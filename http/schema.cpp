@@ -4,7 +4,7 @@
 
 #include "http/problem.h"
 
-namespace hub::api {
+namespace hub::http {
 namespace {
 
 namespace json = boost::json;
@@ -115,4 +115,4 @@ json::object to_json_schema(const Schema& schema) {
   return out;
 }
 
-}  // namespace hub::api
+}  // namespace hub::http

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace hub::api {
+namespace hub::http {
 
 enum class FieldType {
   text,
@@ -42,4 +42,4 @@ void check(const Schema& schema, const boost::json::object& object);
 // The same as a JSON Schema.
 [[nodiscard]] boost::json::object to_json_schema(const Schema& schema);
 
-}  // namespace hub::api
+}  // namespace hub::http

@@ -20,12 +20,11 @@
 
 #include "base/log.h"
 
-namespace hub::api {
+namespace hub::http {
 namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-namespace http = beast::http;
 using asio::ip::tcp;
 using std::chrono_literals::operator""s;
 using std::chrono_literals::operator""ms;
@@ -33,7 +32,7 @@ using std::chrono_literals::operator""ms;
 constexpr auto kPatience = 30s;  // for a request to arrive, and for an answer to leave
 constexpr std::size_t kMaxHeaderBytes = 16 << 10;
 
-using Parser = http::request_parser<http::string_body>;
+using Parser = beast::http::request_parser<beast::http::string_body>;
 
 std::string lower(std::string_view text) {
   std::string out(text);
@@ -42,7 +41,7 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-bool translate(Parser& parser, HttpRequest& request) {
+bool translate(Parser& parser, Request& request) {
   auto& message = parser.get();
   request.method = std::string(message.method_string());
   for (const auto& field : message) {
@@ -54,10 +53,12 @@ bool translate(Parser& parser, HttpRequest& request) {
   return parse_target({message.target().data(), message.target().size()}, request);
 }
 
-http::response<http::string_body> translate(HttpResponse&& response, unsigned version, bool keep) {
-  http::response<http::string_body> out{static_cast<http::status>(response.status), version};
-  out.set(http::field::content_type, response.content_type);
-  out.set(http::field::cache_control, "no-store");
+beast::http::response<beast::http::string_body> translate(Response&& response, unsigned version,
+                                                          bool keep) {
+  beast::http::response<beast::http::string_body> out{
+      static_cast<beast::http::status>(response.status), version};
+  out.set(beast::http::field::content_type, response.content_type);
+  out.set(beast::http::field::cache_control, "no-store");
   for (const auto& [name, value] : response.headers) out.set(name, value);
   out.body() = std::move(response.body);
   out.keep_alive(keep);
@@ -65,14 +66,14 @@ http::response<http::string_body> translate(HttpResponse&& response, unsigned ve
   return out;
 }
 
-asio::awaitable<HttpResponse> handle(const HttpHandler& handler, HttpRequest request) {
+asio::awaitable<Response> handle(const Handler& handler, Request request) {
   co_return handler(request);
 }
 
 }  // namespace
 
-struct HttpServer::State {
-  State(const HttpServerOptions& given, HttpHandler to)
+struct Server::State {
+  State(const ServerOptions& given, Handler to)
       : options(given),
         handler(std::move(to)),
         pool(static_cast<std::size_t>(given.handler_threads)) {}
@@ -81,8 +82,8 @@ struct HttpServer::State {
   asio::awaitable<void> serve(beast::tcp_stream stream);
   asio::awaitable<bool> serve_one(beast::tcp_stream& stream, beast::flat_buffer& buffer);
 
-  HttpServerOptions options;
-  HttpHandler handler;
+  ServerOptions options;
+  Handler handler;
   asio::io_context io{1};
   tcp::acceptor acceptor{io};
   asio::thread_pool pool;
@@ -91,7 +92,7 @@ struct HttpServer::State {
   std::thread thread;
 };
 
-asio::awaitable<void> HttpServer::State::accept() {
+asio::awaitable<void> Server::State::accept() {
   for (;;) {
     boost::system::error_code error;
     auto socket = co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
@@ -106,7 +107,7 @@ asio::awaitable<void> HttpServer::State::accept() {
   }
 }
 
-asio::awaitable<void> HttpServer::State::serve(beast::tcp_stream stream) {
+asio::awaitable<void> Server::State::serve(beast::tcp_stream stream) {
   connections.insert(&stream);
   beast::flat_buffer buffer;
   try {
@@ -120,19 +121,19 @@ asio::awaitable<void> HttpServer::State::serve(beast::tcp_stream stream) {
   connections.erase(&stream);
 }
 
-asio::awaitable<bool> HttpServer::State::serve_one(beast::tcp_stream& stream,
-                                                   beast::flat_buffer& buffer) {
+asio::awaitable<bool> Server::State::serve_one(beast::tcp_stream& stream,
+                                               beast::flat_buffer& buffer) {
   Parser parser;
   parser.header_limit(kMaxHeaderBytes);
   parser.body_limit(options.max_body_bytes);
   stream.expires_after(kPatience);
   boost::system::error_code error;
-  co_await http::async_read(stream, buffer, parser,
-                            asio::redirect_error(asio::use_awaitable, error));
-  HttpResponse response;
-  HttpRequest request;
+  co_await beast::http::async_read(stream, buffer, parser,
+                                   asio::redirect_error(asio::use_awaitable, error));
+  Response response;
+  Request request;
   bool keep = false;
-  if (error == http::error::body_limit || error == http::error::header_limit) {
+  if (error == beast::http::error::body_limit || error == beast::http::error::header_limit) {
     response = {413, "", "text/plain", {}};
   } else if (error && !parser.got_some()) {
     co_return false;
@@ -147,11 +148,11 @@ asio::awaitable<bool> HttpServer::State::serve_one(beast::tcp_stream& stream,
   }
   auto out = translate(std::move(response), parser.get().version(), keep && !stopping);
   stream.expires_after(kPatience);
-  co_await http::async_write(stream, out, asio::use_awaitable);
+  co_await beast::http::async_write(stream, out, asio::use_awaitable);
   co_return keep && !stopping;
 }
 
-HttpServer::HttpServer(const HttpServerOptions& options, HttpHandler handler)
+Server::Server(const ServerOptions& options, Handler handler)
     : state_(std::make_unique<State>(options, std::move(handler))) {
   try {
     const tcp::endpoint endpoint{asio::ip::make_address(options.address), options.port};
@@ -167,11 +168,11 @@ HttpServer::HttpServer(const HttpServerOptions& options, HttpHandler handler)
   state_->thread = std::thread([state = state_.get()] { state->io.run(); });
 }
 
-HttpServer::~HttpServer() { stop(); }
+Server::~Server() { stop(); }
 
-std::uint16_t HttpServer::port() const { return state_->acceptor.local_endpoint().port(); }
+std::uint16_t Server::port() const { return state_->acceptor.local_endpoint().port(); }
 
-void HttpServer::stop() {
+void Server::stop() {
   if (!state_->thread.joinable()) return;
   asio::post(state_->io, [state = state_.get()] {
     state->stopping = true;
@@ -183,4 +184,4 @@ void HttpServer::stop() {
   state_->pool.join();
 }
 
-}  // namespace hub::api
+}  // namespace hub::http

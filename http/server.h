@@ -7,9 +7,9 @@
 
 #include "http/message.h"
 
-namespace hub::api {
+namespace hub::http {
 
-struct HttpServerOptions {
+struct ServerOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 0;  // 0: a free one
   int handler_threads = 4;
@@ -18,14 +18,14 @@ struct HttpServerOptions {
 };
 
 // Serves HTTP/1.1: connections on one thread, handlers on some others, where they may block.
-class HttpServer {
+class Server {
  public:
   // Listens at once. The handler is called on several threads; it must not throw. Throws
   // std::runtime_error when it cannot listen.
-  HttpServer(const HttpServerOptions& options, HttpHandler handler);
-  ~HttpServer();  // as stop()
-  HttpServer(const HttpServer&) = delete;
-  HttpServer& operator=(const HttpServer&) = delete;
+  Server(const ServerOptions& options, Handler handler);
+  ~Server();  // as stop()
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const;
 
@@ -37,4 +37,4 @@ class HttpServer {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace hub::api
+}  // namespace hub::http

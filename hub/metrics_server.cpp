@@ -4,8 +4,8 @@
 
 namespace hub {
 
-api::HttpResponse answer_metrics(const api::HttpRequest& request, const HubReport& report) {
-  api::HttpResponse out;
+http::Response answer_metrics(const http::Request& request, const HubReport& report) {
+  http::Response out;
   if (request.path != "/metrics" && request.path != "/health") {
     out.status = 404;
     out.body = R"({"title":"there are /metrics and /health"})";
@@ -25,14 +25,14 @@ api::HttpResponse answer_metrics(const api::HttpRequest& request, const HubRepor
   return out;
 }
 
-std::unique_ptr<api::HttpServer> serve_metrics(std::uint16_t port, const HubStatus& status) {
+std::unique_ptr<http::Server> serve_metrics(std::uint16_t port, const HubStatus& status) {
   if (port == 0) return nullptr;
-  api::HttpServerOptions options;
+  http::ServerOptions options;
   options.port = port;
   options.handler_threads = 1;
   options.max_body_bytes = 1024;
   options.max_connections = 100;
-  return std::make_unique<api::HttpServer>(options, [&status](const api::HttpRequest& request) {
+  return std::make_unique<http::Server>(options, [&status](const http::Request& request) {
     return answer_metrics(request, status.report());
   });
 }

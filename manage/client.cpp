@@ -39,7 +39,7 @@ Place parse_url(std::string_view url) {
   return place;
 }
 
-[[noreturn]] void refuse(const api::HttpResponse& response, const std::string& path) {
+[[noreturn]] void refuse(const http::Response& response, const std::string& path) {
   json::error_code error;
   const auto value = json::parse(response.body, error);
   if (!error && value.is_object()) {
@@ -75,12 +75,12 @@ json::array ManageClient::list(const std::string& path) {
 json::object ManageClient::call(const std::string& method, const std::string& path,
                                 const json::object& body, const std::string& key) {
   const auto place = parse_url(profile_.url);
-  api::HttpRequest request{method, path, {}, {}, "", ""};
+  http::Request request{method, path, {}, {}, "", ""};
   if (!body.empty()) request.body = json::serialize(body);
   if (!profile_.token.empty()) request.headers["Authorization"] = "Bearer " + profile_.token;
   if (!profile_.account.empty()) request.headers["X-Account"] = profile_.account;
   if (!key.empty()) request.headers["Idempotency-Key"] = key;
-  const auto response = api::http_call(place.host, place.port, request);
+  const auto response = http::call(place.host, place.port, request);
   if (response.status >= 400) refuse(response, path);
   if (response.body.empty()) return {};
   return json::parse(response.body).as_object();

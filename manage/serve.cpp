@@ -154,8 +154,8 @@ int serve_manage(const ManageServeOptions& options) {
                          .verifier = verifier,
                          .isolation = provider->isolation(),
                          .version = "1"}};
-  api::HttpServer server{{.address = options.address, .port = options.port},
-                         [&](const api::HttpRequest& request) { return manage.handle(request); }};
+  http::Server server{{.address = options.address, .port = options.port},
+                      [&](const http::Request& request) { return manage.handle(request); }};
 
   const auto file = options.data_dir / kOperatorProfile;
   ManageProfile profile;

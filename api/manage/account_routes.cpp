@@ -12,7 +12,9 @@ namespace {
 
 namespace json = boost::json;
 using namespace instances;
-using F = FieldType;
+using http::Problem;
+using http::Schema;
+using F = http::FieldType;
 using Turn = ManageApi::Turn;
 using Answer = ManageApi::Answer;
 
@@ -44,29 +46,29 @@ const Schema kRegion{"Region",
                       {"offersHubs", F::boolean, true, ""}}};
 const Schema kRegions{"Regions", {{"items", F::objects, true, "", &kRegion}}};
 
-std::string field(const RouteRequest& request, const char* name) {
+std::string field(const http::RouteRequest& request, const char* name) {
   return std::string(request.body.at(name).get_string());
 }
 
-std::string checked_password(const RouteRequest& request) {
+std::string checked_password(const http::RouteRequest& request) {
   auto password = field(request, "password");
   if (password.size() < kMinPassword || password.size() > kMaxPassword)
     throw Problem::invalid("A password has 8 to 128 characters.");
   return password;
 }
 
-HttpResponse created(const json::object& body) {
+http::Response created(const json::object& body) {
   return {201, json::serialize(body), "application/json", {}};
 }
 
-HttpResponse register_account(const ManageApi& api, const RouteRequest& request) {
+http::Response register_account(const ManageApi& api, const http::RouteRequest& request) {
   const auto hashed = hash_password(checked_password(request));
   const auto account = api.transact(
       [&](const Call& call) { return create_account(call, field(request, "name"), hashed); });
   return created(shapes::of(account));
 }
 
-HttpResponse sign_in(const ManageApi& api, const RouteRequest& request) {
+http::Response sign_in(const ManageApi& api, const http::RouteRequest& request) {
   const auto name = field(request, "name");
   const auto begun = api.transact([&](const Call& call) { return begin_sign_in(call, name); });
   const bool right = verify_password(begun.password_hash, field(request, "password"));
@@ -120,7 +122,7 @@ Answer issue_token(const Turn& turn) {
 
 }  // namespace
 
-void add_account_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_account_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "GET",
                     .path = "/v1/regions",
                     .id = "listRegions",
@@ -128,8 +130,8 @@ void add_account_routes(ManageApi& api, std::vector<Route>& routes) {
                     .scope = "",
                     .answer = &kRegions,
                     .query = {},
-                    .handler = api.open([](const RouteRequest&) {
-                      return HttpResponse{
+                    .handler = api.open([](const http::RouteRequest&) {
+                      return http::Response{
                           200, json::serialize(list_of_regions()), "application/json", {}};
                     })});
   routes.push_back({.method = "POST",
@@ -141,20 +143,21 @@ void add_account_routes(ManageApi& api, std::vector<Route>& routes) {
                     .answer = &shapes::account,
                     .status = 201,
                     .query = {},
-                    .handler = api.open([&api](const RouteRequest& request) {
+                    .handler = api.open([&api](const http::RouteRequest& request) {
                       return register_account(api, request);
                     })});
-  routes.push_back(
-      {.method = "POST",
-       .path = "/v1/sessions",
-       .id = "signIn",
-       .about = "Signs in: gives a token for some hours",
-       .scope = "",
-       .request = &kSignIn,
-       .answer = &shapes::issued_token,
-       .status = 201,
-       .query = {},
-       .handler = api.open([&api](const RouteRequest& request) { return sign_in(api, request); })});
+  routes.push_back({.method = "POST",
+                    .path = "/v1/sessions",
+                    .id = "signIn",
+                    .about = "Signs in: gives a token for some hours",
+                    .scope = "",
+                    .request = &kSignIn,
+                    .answer = &shapes::issued_token,
+                    .status = 201,
+                    .query = {},
+                    .handler = api.open([&api](const http::RouteRequest& request) {
+                      return sign_in(api, request);
+                    })});
   routes.push_back({.method = "GET",
                     .path = "/v1/account",
                     .id = "getAccount",

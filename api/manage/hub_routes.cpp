@@ -6,7 +6,9 @@ namespace hub::api {
 namespace {
 
 using namespace instances;
-using F = FieldType;
+using http::Problem;
+using http::Schema;
+using F = http::FieldType;
 using Turn = ManageApi::Turn;
 using Answer = ManageApi::Answer;
 
@@ -86,7 +88,7 @@ Answer change_one(const ManageApi& api, const Turn& turn) {
 
 }  // namespace
 
-void add_hub_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_hub_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "POST",
                     .path = "/v1/hubs",
                     .id = "orderHub",

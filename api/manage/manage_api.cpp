@@ -13,16 +13,17 @@ namespace {
 
 namespace json = boost::json;
 using namespace instances;
+using http::Problem;
 
 constexpr int kMaxPageSize = 100;
 
-std::string bearer_of(const HttpRequest& request) {
+std::string bearer_of(const http::Request& request) {
   const auto header = request.header("authorization");
   constexpr std::string_view kScheme = "Bearer ";
   return header.starts_with(kScheme) ? std::string(header.substr(kScheme.size())) : "";
 }
 
-Principal require_principal(const Call& call, const HttpRequest& request) {
+Principal require_principal(const Call& call, const http::Request& request) {
   const auto secret = bearer_of(request);
   if (secret.empty())
     throw Refusal(Errc::Unauthorized,
@@ -47,14 +48,15 @@ void require_scope(const Principal& principal, std::string_view scope) {
 
 // In whose name: the caller's, or the account that an operator names.
 std::string acting_account(const Call& call, const Principal& principal,
-                           const HttpRequest& request) {
+                           const http::Request& request) {
   const auto named = request.header("x-account");
   if (named.empty() || named == principal.account_name) return principal.account_id;
   require_scope(principal, "operator");
   return find_account(call, std::string(named)).id;
 }
 
-int page_parameter(const HttpRequest& request, const char* name, int otherwise, int min, int max) {
+int page_parameter(const http::Request& request, const char* name, int otherwise, int min,
+                   int max) {
   const auto found = request.query.find(name);
   if (found == request.query.end()) return otherwise;
   int value = 0;
@@ -69,7 +71,7 @@ int page_parameter(const HttpRequest& request, const char* name, int otherwise, 
 
 ManageApi::ManageApi(Parts parts)
     : parts_(std::move(parts)), router_([this] {
-        std::vector<Route> routes;
+        std::vector<http::Route> routes;
         add_account_routes(*this, routes);
         add_operator_routes(*this, routes);
         add_money_routes(*this, routes);
@@ -83,10 +85,10 @@ ManageApi::ManageApi(Parts parts)
                           .about = "This description",
                           .scope = "",
                           .query = {},
-                          .handler = [text](const RouteRequest&) {
-                            return HttpResponse{200, *text, "application/json", {}};
+                          .handler = [text](const http::RouteRequest&) {
+                            return http::Response{200, *text, "application/json", {}};
                           }});
-        *text = json::serialize(describe(routes, "IoT hub control plane", parts_.version));
+        *text = json::serialize(http::describe(routes, "IoT hub control plane", parts_.version));
         return routes;
       }()) {}
 
@@ -95,18 +97,19 @@ Problem ManageApi::to_problem(const Refusal& refusal) {
           std::string(title_of(refusal.code())), refusal.what()};
 }
 
-HttpResponse ManageApi::run(const RouteRequest& request, const Work& work) {
-  const auto& http = request.http;
-  const auto secret = bearer_of(http);
+http::Response ManageApi::run(const http::RouteRequest& request, const Work& work) {
+  const auto& sent = request.http;
+  const auto secret = bearer_of(sent);
   auto& limiter = secret.empty() ? strangers_ : callers_;
-  if (!limiter.admit(secret.empty() ? http.remote_address : secret, RateLimiter::Clock::now()))
+  if (!limiter.admit(secret.empty() ? sent.remote_address : secret,
+                     http::RateLimiter::Clock::now()))
     throw to_problem({Errc::RateLimited, "Too many calls. Wait a second, and go slower."});
-  return transact([&](const Call& call) -> HttpResponse {
-    const auto principal = require_principal(call, http);
+  return transact([&](const Call& call) -> http::Response {
+    const auto principal = require_principal(call, sent);
     require_scope(principal, request.route.scope);
-    const auto account = acting_account(call, principal, http);
-    const std::string key(http.method == "POST" ? http.header("idempotency-key") : "");
-    const auto whole = http.method + " " + http.path + "\n" + http.body;
+    const auto account = acting_account(call, principal, sent);
+    const std::string key(sent.method == "POST" ? sent.header("idempotency-key") : "");
+    const auto whole = sent.method + " " + sent.path + "\n" + sent.body;
     if (!key.empty())
       if (auto kept = find_answer(call, account, key, whole))
         return {kept->status,
@@ -114,7 +117,7 @@ HttpResponse ManageApi::run(const RouteRequest& request, const Work& work) {
                 "application/json",
                 {{"Idempotent-Replayed", "true"}}};
     auto answer = work({call, principal, account, request});
-    HttpResponse response{request.route.status, "", "application/json", {}};
+    http::Response response{request.route.status, "", "application/json", {}};
     if (response.status != 204) response.body = json::serialize(answer.body);
     if (answer.version)
       response.headers.emplace_back("ETag", fmt::format("\"{}\"", *answer.version));
@@ -124,11 +127,13 @@ HttpResponse ManageApi::run(const RouteRequest& request, const Work& work) {
   });
 }
 
-std::function<HttpResponse(const RouteRequest&)> ManageApi::signed_in(Work work) {
-  return [this, work = std::move(work)](const RouteRequest& request) { return run(request, work); };
+std::function<http::Response(const http::RouteRequest&)> ManageApi::signed_in(Work work) {
+  return [this, work = std::move(work)](const http::RouteRequest& request) {
+    return run(request, work);
+  };
 }
 
-std::function<HttpResponse(const RouteRequest&)> ManageApi::list(ListWork work) {
+std::function<http::Response(const http::RouteRequest&)> ManageApi::list(ListWork work) {
   return signed_in([work = std::move(work)](const Turn& turn) {
     const int number = page_parameter(turn.request.http, "pageNumber", 1, 1, 1'000'000);
     const int size = page_parameter(turn.request.http, "pageSize", 10, 1, kMaxPageSize);
@@ -145,10 +150,10 @@ std::function<HttpResponse(const RouteRequest&)> ManageApi::list(ListWork work) 
   });
 }
 
-std::function<HttpResponse(const RouteRequest&)> ManageApi::open(
-    std::function<HttpResponse(const RouteRequest&)> work) {
-  return [this, work = std::move(work)](const RouteRequest& request) {
-    if (!strangers_.admit(request.http.remote_address, RateLimiter::Clock::now()))
+std::function<http::Response(const http::RouteRequest&)> ManageApi::open(
+    std::function<http::Response(const http::RouteRequest&)> work) {
+  return [this, work = std::move(work)](const http::RouteRequest& request) {
+    if (!strangers_.admit(request.http.remote_address, http::RateLimiter::Clock::now()))
       throw to_problem({Errc::RateLimited, "Too many calls. Wait a second, and go slower."});
     return guarded([&] { return work(request); });
   };

@@ -31,10 +31,10 @@ class ManageApi {
   };
   explicit ManageApi(Parts parts);
 
-  [[nodiscard]] HttpResponse handle(const HttpRequest& request) const {
+  [[nodiscard]] http::Response handle(const http::Request& request) const {
     return router_.handle(request);
   }
-  [[nodiscard]] const Router& router() const { return router_; }
+  [[nodiscard]] const http::Router& router() const { return router_; }
 
   // --- For the route tables ---
 
@@ -44,7 +44,7 @@ class ManageApi {
     const instances::Call& call;
     const instances::Principal& principal;
     const std::string& account;
-    const RouteRequest& request;
+    const http::RouteRequest& request;
 
     // The version that If-Match names.
     [[nodiscard]] std::optional<std::int64_t> expected_version() const;
@@ -69,11 +69,11 @@ class ManageApi {
 
   using Work = std::function<Answer(const Turn&)>;
   using ListWork = std::function<PageOf(const Turn&, int offset, int limit)>;
-  [[nodiscard]] std::function<HttpResponse(const RouteRequest&)> signed_in(Work work);
-  [[nodiscard]] std::function<HttpResponse(const RouteRequest&)> list(ListWork work);
+  [[nodiscard]] std::function<http::Response(const http::RouteRequest&)> signed_in(Work work);
+  [[nodiscard]] std::function<http::Response(const http::RouteRequest&)> list(ListWork work);
   // Open to all, and limited by address.
-  [[nodiscard]] std::function<HttpResponse(const RouteRequest&)> open(
-      std::function<HttpResponse(const RouteRequest&)> work);
+  [[nodiscard]] std::function<http::Response(const http::RouteRequest&)> open(
+      std::function<http::Response(const http::RouteRequest&)> work);
 
   [[nodiscard]] const Parts& parts() const { return parts_; }
   // Runs work(Call) in a transaction; a Refusal becomes a Problem.
@@ -95,13 +95,13 @@ class ManageApi {
       throw to_problem(refusal);
     }
   }
-  static Problem to_problem(const instances::Refusal& refusal);
-  HttpResponse run(const RouteRequest& request, const Work& work);
+  static http::Problem to_problem(const instances::Refusal& refusal);
+  http::Response run(const http::RouteRequest& request, const Work& work);
 
   Parts parts_;
-  RateLimiter callers_{50, 200};  // by token
-  RateLimiter strangers_{5, 30};  // by address
-  Router router_;
+  http::RateLimiter callers_{50, 200};  // by token
+  http::RateLimiter strangers_{5, 30};  // by address
+  http::Router router_;
 };
 
 // A page of a list that is whole in memory.
@@ -115,11 +115,11 @@ ManageApi::PageOf page_of(const std::vector<T>& all, int offset, int limit, F&& 
 }
 
 // The route tables, each of one subject.
-void add_account_routes(ManageApi& api, std::vector<Route>& routes);
-void add_operator_routes(ManageApi& api, std::vector<Route>& routes);
-void add_money_routes(ManageApi& api, std::vector<Route>& routes);
-void add_network_routes(ManageApi& api, std::vector<Route>& routes);
-void add_rds_routes(ManageApi& api, std::vector<Route>& routes);
-void add_hub_routes(ManageApi& api, std::vector<Route>& routes);
+void add_account_routes(ManageApi& api, std::vector<http::Route>& routes);
+void add_operator_routes(ManageApi& api, std::vector<http::Route>& routes);
+void add_money_routes(ManageApi& api, std::vector<http::Route>& routes);
+void add_network_routes(ManageApi& api, std::vector<http::Route>& routes);
+void add_rds_routes(ManageApi& api, std::vector<http::Route>& routes);
+void add_hub_routes(ManageApi& api, std::vector<http::Route>& routes);
 
 }  // namespace hub::api

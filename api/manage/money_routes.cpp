@@ -7,7 +7,8 @@ namespace hub::api {
 namespace {
 
 using namespace instances;
-using F = FieldType;
+using http::Schema;
+using F = http::FieldType;
 using Turn = ManageApi::Turn;
 using Answer = ManageApi::Answer;
 using PageOf = ManageApi::PageOf;
@@ -36,7 +37,7 @@ Answer pay_one(const Turn& turn) {
   return one_order(turn, pay_order(turn.call, turn.account, turn.parameter("order"), coupon));
 }
 
-void add_order_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_order_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "GET",
                     .path = "/v1/orders",
                     .id = "listOrders",
@@ -98,7 +99,7 @@ void add_order_routes(ManageApi& api, std::vector<Route>& routes) {
 
 }  // namespace
 
-void add_money_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_money_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "GET",
                     .path = "/v1/wallet",
                     .id = "getWallet",

@@ -7,7 +7,9 @@ namespace hub::api {
 namespace {
 
 using namespace instances;
-using F = FieldType;
+using http::Problem;
+using http::Schema;
+using F = http::FieldType;
 using Turn = ManageApi::Turn;
 using Answer = ManageApi::Answer;
 
@@ -72,7 +74,7 @@ Answer add_one_rule(const Turn& turn) {
   return {shapes::of(add_rule(turn.call, turn.account, turn.parameter("group"), rule)), {}, false};
 }
 
-void add_vpc_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_vpc_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "POST",
                     .path = "/v1/vpcs",
                     .id = "createVpc",
@@ -136,7 +138,7 @@ void add_vpc_routes(ManageApi& api, std::vector<Route>& routes) {
                     })});
 }
 
-void add_subnet_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_subnet_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "POST",
                     .path = "/v1/subnets",
                     .id = "createSubnet",
@@ -204,7 +206,7 @@ void add_subnet_routes(ManageApi& api, std::vector<Route>& routes) {
 
 }  // namespace
 
-void add_network_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_network_routes(ManageApi& api, std::vector<http::Route>& routes) {
   add_vpc_routes(api, routes);
   add_subnet_routes(api, routes);
   routes.push_back({.method = "POST",

@@ -8,7 +8,9 @@ namespace {
 
 namespace json = boost::json;
 using namespace instances;
-using F = FieldType;
+using http::Problem;
+using http::Schema;
+using F = http::FieldType;
 using Turn = ManageApi::Turn;
 using Answer = ManageApi::Answer;
 
@@ -86,7 +88,7 @@ Answer give_token(const Turn& turn) {
 
 }  // namespace
 
-void add_operator_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_operator_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "GET",
                     .path = "/v1/accounts",
                     .id = "listAccounts",

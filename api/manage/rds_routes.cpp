@@ -8,7 +8,9 @@ namespace hub::api {
 namespace {
 
 using namespace instances;
-using F = FieldType;
+using http::Problem;
+using http::Schema;
+using F = http::FieldType;
 using Turn = ManageApi::Turn;
 using Answer = ManageApi::Answer;
 
@@ -94,7 +96,7 @@ std::string file_of(const Turn& turn) {
   return file;
 }
 
-void add_rds_work_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_rds_work_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "POST",
                     .path = "/v1/rds/{rds}:init",
                     .id = "initRds",
@@ -180,7 +182,7 @@ void add_rds_work_routes(ManageApi& api, std::vector<Route>& routes) {
 
 }  // namespace
 
-void add_rds_routes(ManageApi& api, std::vector<Route>& routes) {
+void add_rds_routes(ManageApi& api, std::vector<http::Route>& routes) {
   routes.push_back({.method = "POST",
                     .path = "/v1/rds",
                     .id = "orderRds",

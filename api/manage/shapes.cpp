@@ -9,7 +9,8 @@ namespace {
 
 namespace json = boost::json;
 using namespace instances;
-using F = FieldType;
+using http::Schema;
+using F = http::FieldType;
 
 json::array list(const std::vector<std::string>& items) {
   return json::array(items.begin(), items.end());

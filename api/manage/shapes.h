@@ -19,8 +19,9 @@
 
 namespace hub::api::shapes {
 
-extern const Schema account, verification, token, issued_token, wallet, ledger_line, coupon, order,
-    bill, operation, operation_step, vpc, subnet, security_group, security_rule, rds, hub, usage;
+extern const http::Schema account, verification, token, issued_token, wallet, ledger_line, coupon,
+    order, bill, operation, operation_step, vpc, subnet, security_group, security_rule, rds, hub,
+    usage;
 
 boost::json::object of(const instances::Account&);
 boost::json::object of(const instances::Verification&);

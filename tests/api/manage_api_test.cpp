@@ -29,8 +29,8 @@ class ManageApiTest : public World {
   // Every answer of success is held against the schema that the description gives it.
   Result call(const std::string& method, const std::string& path, const json::object& body = {},
               std::map<std::string, std::string> headers = {}) {
-    HttpRequest request{method, "", {}, std::move(headers), "", "192.0.2.1"};
-    EXPECT_TRUE(parse_target(path, request));
+    http::Request request{method, "", {}, std::move(headers), "", "192.0.2.1"};
+    EXPECT_TRUE(http::parse_target(path, request));
     if (!body.empty()) request.body = json::serialize(body);
     if (!secret.empty() && !request.headers.contains("authorization"))
       request.headers["authorization"] = "Bearer " + secret;
@@ -71,9 +71,9 @@ class ManageApiTest : public World {
       if (route.method != method || !is_of(route.path, path)) continue;
       EXPECT_EQ(result.status, route.status) << path;
       if (!route.answer) return;
-      if (!route.is_list) return check(*route.answer, result.body);
+      if (!route.is_list) return http::check(*route.answer, result.body);
       for (const auto& item : result.body.at("items").as_array())
-        check(*route.answer, item.as_object());
+        http::check(*route.answer, item.as_object());
       return;
     }
   }

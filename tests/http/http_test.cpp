@@ -10,22 +10,22 @@
 #include "http/routes.h"
 #include "http/server.h"
 
-namespace hub::api {
+namespace hub::http {
 namespace {
 
 using namespace std::chrono_literals;
 
-HttpResponse echo(const HttpRequest& request) {
+Response echo(const Request& request) {
   return {200, request.method + " " + request.path + " " + request.body, "text/plain", {}};
 }
 
-HttpResponse ask(const HttpServer& server, const std::string& method, const std::string& target,
-                 const std::string& body = "") {
-  return http_call("127.0.0.1", server.port(), {method, target, {}, {}, body, ""}, 10s);
+Response ask(const Server& server, const std::string& method, const std::string& target,
+             const std::string& body = "") {
+  return call("127.0.0.1", server.port(), {method, target, {}, {}, body, ""}, 10s);
 }
 
 TEST(HttpServer, AnswersSeveralAtOnce) {
-  HttpServer server{{}, echo};
+  Server server{{}, echo};
   std::vector<std::thread> clients;
   for (int i = 0; i < 8; ++i)
     clients.emplace_back([&server, i] {
@@ -37,30 +37,30 @@ TEST(HttpServer, AnswersSeveralAtOnce) {
 }
 
 TEST(HttpServer, RefusesABodyThatIsTooLarge) {
-  HttpServer server{{.max_body_bytes = 100}, echo};
+  Server server{{.max_body_bytes = 100}, echo};
   EXPECT_EQ(ask(server, "POST", "/x", std::string(101, 'x')).status, 413);
   EXPECT_EQ(ask(server, "POST", "/x", std::string(100, 'x')).status, 200);
 }
 
 TEST(HttpServer, RefusesATargetThatIsNotWellFormed) {
-  HttpServer server{{}, echo};
+  Server server{{}, echo};
   EXPECT_EQ(ask(server, "GET", "/%zz").status, 400);
   EXPECT_EQ(ask(server, "GET", "/%00").status, 400);
   EXPECT_EQ(ask(server, "GET", "/a%20b?x=1").body, "GET /a b ");
 }
 
 TEST(HttpServer, SaysThatItCannotListen) {
-  HttpServer server{{}, echo};
-  EXPECT_THROW((HttpServer{{.port = server.port()}, echo}), std::runtime_error);
+  Server server{{}, echo};
+  EXPECT_THROW((Server{{.port = server.port()}, echo}), std::runtime_error);
 }
 
 TEST(HttpClient, SaysThatNobodyAnswers) {
   std::uint16_t port = 0;
   {
-    HttpServer server{{}, echo};
+    Server server{{}, echo};
     port = server.port();
   }
-  EXPECT_THROW(static_cast<void>(http_call("127.0.0.1", port, {"GET", "/", {}, {}, "", ""}, 5s)),
+  EXPECT_THROW(static_cast<void>(call("127.0.0.1", port, {"GET", "/", {}, {}, "", ""}, 5s)),
                std::runtime_error);
 }
 
@@ -86,7 +86,7 @@ class RouterTest : public ::testing::Test {
                       {{"name", FieldType::text, true, "A name"},
                        {"count", FieldType::integer, false, "A count"},
                        {"tags", FieldType::texts, false, "Tags"}}};
-  static HttpResponse done(const RouteRequest& request) {
+  static Response done(const RouteRequest& request) {
     std::string text(request.route.id);
     for (const auto& [name, value] : request.parameters) text += " " + name + "=" + value;
     return {200, text, "text/plain", {}};
@@ -109,15 +109,14 @@ class RouterTest : public ::testing::Test {
        .path = "/v1/broken",
        .id = "broken",
 
-       .handler = [](const RouteRequest&) -> HttpResponse {
+       .handler = [](const RouteRequest&) -> Response {
          throw std::runtime_error("a secret of the inside");
        }},
   }};
-  HttpResponse call(const std::string& method, const std::string& path,
-                    const std::string& body = "") {
+  Response call(const std::string& method, const std::string& path, const std::string& body = "") {
     return router.handle({method, path, {}, {}, body, ""});
   }
-  std::string code(const HttpResponse& response) {
+  std::string code(const Response& response) {
     EXPECT_EQ(response.content_type, "application/problem+json");
     return std::string(boost::json::parse(response.body).at("code").as_string());
   }
@@ -168,4 +167,4 @@ TEST_F(RouterTest, DescribesEachRoute) {
 }
 
 }  // namespace
-}  // namespace hub::api
+}  // namespace hub::http

@@ -76,7 +76,7 @@ TEST(Metrics, ShowTheSpoolOfAHubThatHasOne) {
 TEST(MetricsServer, AnswersWhatItHas) {
   HubReport hub = report();
   const auto ask = [&](std::string method, std::string path) {
-    api::HttpRequest request;
+    http::Request request;
     request.method = std::move(method);
     request.path = std::move(path);
     return answer_metrics(request, hub);
