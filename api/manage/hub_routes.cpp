@@ -1,6 +1,6 @@
-#include "api/manage/manage_api.h"
+#include "api/manage/api_routes.h"
 #include "api/manage/offers.h"
-#include "api/manage/shapes.h"
+#include "http/problem.h"
 
 namespace hub::api {
 namespace {
@@ -9,8 +9,6 @@ using namespace instances;
 using http::Problem;
 using http::Schema;
 using F = http::FieldType;
-using Turn = ManageApi::Turn;
-using Answer = ManageApi::Answer;
 
 const Schema kNewHub{"NewHub",
                      {{"name", F::text, true, "2 to 32 characters"},
@@ -29,7 +27,6 @@ const Schema kHubChange{"HubChange",
                          {"shards", F::integer, false, ""},
                          {"maxDevices", F::integer, false, ""},
                          {"maxMessages", F::integer, false, ""}}};
-const Schema kStarted{"Started", {{"operationId", F::text, true, "The work that does it"}}};
 const Schema kChanged{"HubChanged",
                       {{"hub", F::object, true, "", &shapes::hub},
                        {"operationId", F::text, true, "The restart; empty when none is needed"}}};
@@ -40,9 +37,9 @@ int shards_of(const Turn& turn, int otherwise) {
   return static_cast<int>(shards);
 }
 
-boost::json::object shown(const ManageApi& api, const Turn& turn, const Hub& hub) {
+boost::json::object shown(const Turn& turn, const Hub& hub) {
   shapes::Around around;
-  around.isolated = api.parts().isolation == Isolation::namespaces;
+  around.isolated = turn.parts.isolation == Isolation::namespaces;
   for (const auto& vpc : list_vpcs(turn.call, turn.account))
     if (vpc.id == hub.vpc_id) around.vpc_name = vpc.name;
   for (const auto& subnet : list_subnets(turn.call, turn.account, ""))
@@ -69,10 +66,25 @@ Answer order_one(const Turn& turn) {
   hub.shards = shards_of(turn, hub.shards);
   hub.max_devices = turn.integer("maxDevices", hub.max_devices);
   hub.max_messages = turn.integer("maxMessages", hub.max_messages);
-  return {describe_order(turn.call, order_hub(turn.call, turn.account, hub)), {}, false};
+  return {describe_order(turn.call, order_hub(turn.call, turn.account, hub))};
 }
 
-Answer change_one(const ManageApi& api, const Turn& turn) {
+PageOf list_all(const Turn& turn, int offset, int limit) {
+  return page_of(list_hubs(turn.call, turn.account), offset, limit,
+                 [&](const Hub& hub) { return shown(turn, hub); });
+}
+
+Answer get_one(const Turn& turn) {
+  const auto hub = get_hub(turn.call, turn.account, turn.parameter("hub"));
+  return {shown(turn, hub), hub.version};
+}
+
+PageOf list_usage_of_one(const Turn& turn, int offset, int limit) {
+  const auto hub = get_hub(turn.call, turn.account, turn.parameter("hub"));
+  return page_of(list_usage(turn.call, hub.id), offset, limit);
+}
+
+Answer change_one(const Turn& turn) {
   const auto& body = turn.request.body;
   HubChange change;
   change.version = turn.expected_version();
@@ -83,98 +95,40 @@ Answer change_one(const ManageApi& api, const Turn& turn) {
   if (body.contains("maxMessages")) change.max_messages = turn.integer("maxMessages", 0);
   const auto operation = update_hub(turn.call, turn.account, turn.parameter("hub"), change);
   const auto hub = get_hub(turn.call, turn.account, turn.parameter("hub"));
-  return {{{"hub", shown(api, turn, hub)}, {"operationId", operation}}, hub.version, false};
+  return {boost::json::object{{"hub", shown(turn, hub)}, {"operationId", operation}}, hub.version};
+}
+
+Answer upgrade_one(const Turn& turn) {
+  return started(upgrade_hub(turn.call, turn.account, turn.parameter("hub")));
+}
+
+Answer delete_one(const Turn& turn) {
+  return started(delete_hub(turn.call, turn.account, turn.parameter("hub"), turn.query("confirm")));
 }
 
 }  // namespace
 
-void add_hub_routes(ManageApi& api, std::vector<http::Route>& routes) {
-  routes.push_back({.method = "POST",
-                    .path = "/v1/hubs",
-                    .id = "orderHub",
-                    .about = "Orders a hub",
-                    .scope = "write",
-                    .request = &kNewHub,
-                    .answer = &shapes::order,
-                    .status = 201,
-                    .query = {},
-                    .handler = api.signed_in(order_one)});
-  routes.push_back({.method = "GET",
-                    .path = "/v1/hubs",
-                    .id = "listHubs",
-                    .about = "The account's hubs",
-                    .scope = "read",
-                    .answer = &shapes::hub,
-                    .is_list = true,
-                    .query = {},
-                    .handler = api.list([&api](const Turn& turn, int offset, int limit) {
-                      return page_of(list_hubs(turn.call, turn.account), offset, limit,
-                                     [&](const Hub& h) { return shown(api, turn, h); });
-                    })});
-  routes.push_back({.method = "GET",
-                    .path = "/v1/hubs/{hub}",
-                    .id = "getHub",
-                    .about = "One hub, by id or name",
-                    .scope = "read",
-                    .answer = &shapes::hub,
-                    .query = {},
-                    .handler = api.signed_in([&api](const Turn& turn) {
-                      const auto hub = get_hub(turn.call, turn.account, turn.parameter("hub"));
-                      return Answer{shown(api, turn, hub), hub.version, false};
-                    })});
-  routes.push_back(
-      {.method = "GET",
-       .path = "/v1/hubs/{hub}/usage",
-       .id = "listHubUsage",
-       .about = "What a hub counted for its bills, some seconds ago; the newest day first",
-       .scope = "read",
-       .answer = &shapes::usage,
-       .is_list = true,
-       .query = {},
-       .handler = api.list([](const Turn& turn, int offset, int limit) {
-         const auto hub = get_hub(turn.call, turn.account, turn.parameter("hub"));
-         return page_of(list_usage(turn.call, hub.id), offset, limit,
-                        [](const UsageOfDay& u) { return shapes::of(u); });
-       })});
-  routes.push_back(
-      {.method = "PATCH",
-       .path = "/v1/hubs/{hub}",
-       .id = "updateHub",
-       .about = "Changes a hub; a change of size restarts it, its sessions stay",
-       .scope = "write",
-       .request = &kHubChange,
-       .answer = &kChanged,
-       .query = {},
-       .handler = api.signed_in([&api](const Turn& turn) { return change_one(api, turn); })});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/hubs/{hub}:upgrade",
-                    .id = "upgradeHub",
-                    .about = "Restarts a hub on the program that the control plane has",
-                    .scope = "write",
-                    .answer = &kStarted,
-                    .status = 202,
-                    .query = {},
-                    .handler = api.signed_in([](const Turn& turn) {
-                      return Answer{{{"operationId",
-                                      upgrade_hub(turn.call, turn.account, turn.parameter("hub"))}},
-                                    {},
-                                    false};
-                    })});
-  routes.push_back(
-      {.method = "DELETE",
-       .path = "/v1/hubs/{hub}",
-       .id = "deleteHub",
-       .about = "Deletes a hub for good; `confirm` repeats its name",
-       .scope = "write",
-       .answer = &kStarted,
-       .status = 202,
-       .query = {"confirm"},
-       .handler = api.signed_in([](const Turn& turn) {
-         return Answer{{{"operationId", delete_hub(turn.call, turn.account, turn.parameter("hub"),
-                                                   turn.query("confirm"))}},
-                       {},
-                       false};
-       })});
+std::vector<ApiRoute> hub_routes() {
+  return {
+      {"POST", "/v1/hubs", "orderHub", "write", "Orders a hub", order_one,
+       Shape{.request = &kNewHub, .answer = &shapes::order, .status = 201}},
+      {"GET", "/v1/hubs", "listHubs", "read", "The account's hubs", list_all,
+       Shape{.answer = &shapes::hub}},
+      {"GET", "/v1/hubs/{hub}", "getHub", "read", "One hub, by id or name", get_one,
+       Shape{.answer = &shapes::hub}},
+      {"GET", "/v1/hubs/{hub}/usage", "listHubUsage", "read",
+       "What a hub counted for its bills, some seconds ago; the newest day first",
+       list_usage_of_one, Shape{.answer = &shapes::usage}},
+      {"PATCH", "/v1/hubs/{hub}", "updateHub", "write",
+       "Changes a hub; a change of size restarts it, its sessions stay", change_one,
+       Shape{.request = &kHubChange, .answer = &kChanged}},
+      {"POST", "/v1/hubs/{hub}:upgrade", "upgradeHub", "write",
+       "Restarts a hub on the program that the control plane has", upgrade_one,
+       Shape{.answer = &shapes::started, .status = 202}},
+      {"DELETE", "/v1/hubs/{hub}", "deleteHub", "write",
+       "Deletes a hub for good; `confirm` repeats its name", delete_one,
+       Shape{.answer = &shapes::started, .status = 202, .query = {"confirm"}}},
+  };
 }
 
 }  // namespace hub::api

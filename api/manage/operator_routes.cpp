@@ -1,6 +1,7 @@
-#include "api/manage/manage_api.h"
-#include "api/manage/shapes.h"
-#include "instances/core/calendar.h"
+#include <boost/json/object.hpp>
+
+#include "api/manage/api_routes.h"
+#include "http/problem.h"
 #include "instances/money/wallet.h"
 
 namespace hub::api {
@@ -11,8 +12,6 @@ using namespace instances;
 using http::Problem;
 using http::Schema;
 using F = http::FieldType;
-using Turn = ManageApi::Turn;
-using Answer = ManageApi::Answer;
 
 const Schema kDecision{"VerificationDecision",
                        {{"approve", F::boolean, true, "Or reject"},
@@ -43,6 +42,14 @@ Money amount_of(const Turn& turn, const char* name) {
   return *amount;
 }
 
+PageOf list_all(const Turn& turn, int offset, int limit) {
+  return page_of(list_accounts(turn.call, "", 10'000), offset, limit);
+}
+
+Answer get_one(const Turn& turn) {
+  return {shapes::of(find_account(turn.call, turn.parameter("account")))};
+}
+
 Answer decide(const Turn& turn) {
   const auto account = account_of(turn);
   const bool approve = turn.request.body.at("approve").get_bool();
@@ -50,7 +57,7 @@ Answer decide(const Turn& turn) {
       turn.call, account, {approve ? Verdict::approve : Verdict::reject, turn.text("reason")});
   json::object body{{"status", get_verification(turn.call, account).status}};
   if (remittance) body["remittance"] = remittance->to_string();
-  return {std::move(body), {}, false};
+  return {std::move(body)};
 }
 
 Answer take_deposit(const Turn& turn) {
@@ -58,111 +65,57 @@ Answer take_deposit(const Turn& turn) {
   deposit(turn.call, account, amount_of(turn, "amount"),
           turn.parameter("account") + ":" + turn.text("reference"));
   pay_open_bills(turn.call, account);
-  return {shapes::of(get_wallet(turn.call, account)), {}, false};
+  return {shapes::of(get_wallet(turn.call, account))};
 }
 
 Answer give_coupon(const Turn& turn) {
   const auto days = turn.integer("days", 0);
   if (days < 1 || days > 3660) throw Problem::invalid("'days' is 1 to 3660.");
-  return {shapes::of(issue_coupon(turn.call,
-                                  {.number = turn.text("number"),
-                                   .kind = turn.text("kind", "free"),
-                                   .total = amount_of(turn, "total"),
-                                   .remaining = {},
-                                   .products = turn.texts("products"),
-                                   .charge_modes = turn.texts("chargeModes"),
-                                   .valid_from = turn.call.now,
-                                   .valid_to = turn.call.now + std::chrono::hours{24 * days}},
-                                  account_of(turn))),
-          {},
-          false};
+  const Coupon coupon{.number = turn.text("number"),
+                      .kind = turn.text("kind", "free"),
+                      .total = amount_of(turn, "total"),
+                      .remaining = {},
+                      .products = turn.texts("products"),
+                      .charge_modes = turn.texts("chargeModes"),
+                      .valid_from = turn.call.now,
+                      .valid_to = turn.call.now + std::chrono::hours{24 * days}};
+  return {shapes::of(issue_coupon(turn.call, coupon, account_of(turn)))};
 }
 
 Answer give_token(const Turn& turn) {
-  return {shapes::of(create_token(
-              turn.call, account_of(turn),
-              {"operator", {"read", "write", "pay"}, turn.call.now + std::chrono::hours{24 * 30}})),
-          {},
-          true};
+  const NewToken token{
+      "operator", {"read", "write", "pay"}, turn.call.now + std::chrono::hours{24 * 30}};
+  return {.body = shapes::of(create_token(turn.call, account_of(turn), token)), .secret = true};
+}
+
+Answer give_quota(const Turn& turn) {
+  set_quota(turn.call, account_of(turn), turn.parameter("quota"), turn.integer("value", 0));
+  return {};
 }
 
 }  // namespace
 
-void add_operator_routes(ManageApi& api, std::vector<http::Route>& routes) {
-  routes.push_back({.method = "GET",
-                    .path = "/v1/accounts",
-                    .id = "listAccounts",
-                    .about = "All accounts",
-                    .scope = "operator",
-                    .answer = &shapes::account,
-                    .is_list = true,
-                    .query = {},
-                    .handler = api.list([](const Turn& turn, int offset, int limit) {
-                      return page_of(list_accounts(turn.call, "", 10'000), offset, limit,
-                                     [](const Account& a) { return shapes::of(a); });
-                    })});
-  routes.push_back(
-      {.method = "GET",
-       .path = "/v1/accounts/{account}",
-       .id = "getAnyAccount",
-       .about = "One account",
-       .scope = "operator",
-       .answer = &shapes::account,
-       .query = {},
-       .handler = api.signed_in([](const Turn& turn) {
-         return Answer{shapes::of(find_account(turn.call, turn.parameter("account"))), {}, false};
-       })});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/accounts/{account}/verification/decision",
-                    .id = "decideVerification",
-                    .about = "Approves or rejects a verification",
-                    .scope = "operator",
-                    .request = &kDecision,
-                    .answer = &kDecided,
-                    .query = {},
-                    .handler = api.signed_in(decide)});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/accounts/{account}/deposits",
-                    .id = "deposit",
-                    .about = "Writes down a deposit, and pays the bills that are open",
-                    .scope = "operator",
-                    .request = &kDeposit,
-                    .answer = &shapes::wallet,
-                    .status = 201,
-                    .query = {},
-                    .handler = api.signed_in(take_deposit)});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/accounts/{account}/coupons",
-                    .id = "issueCoupon",
-                    .about = "Gives a coupon to an account",
-                    .scope = "operator",
-                    .request = &kNewCoupon,
-                    .answer = &shapes::coupon,
-                    .status = 201,
-                    .query = {},
-                    .handler = api.signed_in(give_coupon)});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/accounts/{account}/tokens",
-                    .id = "createTokenFor",
-                    .about = "Makes a token of an account for 30 days",
-                    .scope = "operator",
-                    .answer = &shapes::issued_token,
-                    .status = 201,
-                    .query = {},
-                    .handler = api.signed_in(give_token)});
-  routes.push_back({.method = "PUT",
-                    .path = "/v1/accounts/{account}/quotas/{quota}",
-                    .id = "setQuota",
-                    .about = "Gives an account another quota",
-                    .scope = "operator",
-                    .request = &kQuota,
-                    .status = 204,
-                    .query = {},
-                    .handler = api.signed_in([](const Turn& turn) {
-                      set_quota(turn.call, account_of(turn), turn.parameter("quota"),
-                                turn.integer("value", 0));
-                      return Answer{};
-                    })});
+std::vector<ApiRoute> operator_routes() {
+  return {
+      {"GET", "/v1/accounts", "listAccounts", "operator", "All accounts", list_all,
+       Shape{.answer = &shapes::account}},
+      {"GET", "/v1/accounts/{account}", "getAnyAccount", "operator", "One account", get_one,
+       Shape{.answer = &shapes::account}},
+      {"POST", "/v1/accounts/{account}/verification/decision", "decideVerification", "operator",
+       "Approves or rejects a verification", decide,
+       Shape{.request = &kDecision, .answer = &kDecided}},
+      {"POST", "/v1/accounts/{account}/deposits", "deposit", "operator",
+       "Writes down a deposit, and pays the bills that are open", take_deposit,
+       Shape{.request = &kDeposit, .answer = &shapes::wallet, .status = 201}},
+      {"POST", "/v1/accounts/{account}/coupons", "issueCoupon", "operator",
+       "Gives a coupon to an account", give_coupon,
+       Shape{.request = &kNewCoupon, .answer = &shapes::coupon, .status = 201}},
+      {"POST", "/v1/accounts/{account}/tokens", "createTokenFor", "operator",
+       "Makes a token of an account for 30 days", give_token,
+       Shape{.answer = &shapes::issued_token, .status = 201}},
+      {"PUT", "/v1/accounts/{account}/quotas/{quota}", "setQuota", "operator",
+       "Gives an account another quota", give_quota, Shape{.request = &kQuota, .status = 204}},
+  };
 }
 
 }  // namespace hub::api

@@ -1,8 +1,6 @@
-#include <fmt/format.h>
-
-#include "api/manage/manage_api.h"
+#include "api/manage/api_routes.h"
 #include "api/manage/offers.h"
-#include "api/manage/shapes.h"
+#include "http/problem.h"
 
 namespace hub::api {
 namespace {
@@ -11,8 +9,6 @@ using namespace instances;
 using http::Problem;
 using http::Schema;
 using F = http::FieldType;
-using Turn = ManageApi::Turn;
-using Answer = ManageApi::Answer;
 
 const Schema kNewRds{"NewRds",
                      {{"name", F::text, true, "2 to 32 characters"},
@@ -41,13 +37,10 @@ const Schema kRestore{
      {"from", F::text, false, "The database that it is of, by id or name; none: the same one"}}};
 const Schema kRenewal{"Renewal", {{"months", F::integer, true, "1 to 24"}}};
 const Schema kAutoRenew{"AutoRenew", {{"on", F::boolean, true, ""}}};
-const Schema kStarted{"Started", {{"operationId", F::text, true, "The work that does it"}}};
 
-Answer started(const std::string& operation) { return {{{"operationId", operation}}, {}, false}; }
-
-boost::json::object shown(const ManageApi& api, const Turn& turn, const Rds& rds) {
+boost::json::object shown(const Turn& turn, const Rds& rds) {
   shapes::Around around;
-  around.isolated = rds.external_url.empty() && api.parts().isolation == Isolation::namespaces;
+  around.isolated = rds.external_url.empty() && turn.parts.isolation == Isolation::namespaces;
   for (const auto& vpc : list_vpcs(turn.call, turn.account))
     if (vpc.id == rds.vpc_id) around.vpc_name = vpc.name;
   for (const auto& subnet : list_subnets(turn.call, turn.account, ""))
@@ -82,7 +75,31 @@ Answer order_one(const Turn& turn) {
   const auto ordered = order_rds(turn.call, turn.account, rds);
   auto body = describe_order(turn.call, ordered.order);
   if (!ordered.admin_password.empty()) body["adminPassword"] = ordered.admin_password;
-  return {std::move(body), {}, false};
+  return {std::move(body)};
+}
+
+Answer register_one(const Turn& turn) {
+  return started(register_rds(turn.call, turn.account,
+                              {.name = turn.text("name"),
+                               .vpc = turn.text("vpc"),
+                               .subnet = turn.text("subnet"),
+                               .url = turn.text("url")}));
+}
+
+PageOf list_all(const Turn& turn, int offset, int limit) {
+  return page_of(list_rds(turn.call, turn.account), offset, limit,
+                 [&](const Rds& rds) { return shown(turn, rds); });
+}
+
+Rds one(const Turn& turn) { return get_rds(turn.call, turn.account, turn.parameter("rds")); }
+
+Answer get_one(const Turn& turn) {
+  const auto rds = one(turn);
+  return {shown(turn, rds), rds.version};
+}
+
+Answer initialize_one(const Turn& turn) {
+  return started(initialize_rds(turn.call, turn.account, turn.parameter("rds")));
 }
 
 // Backups lie in a folder of the provider: a name cannot lead out of it.
@@ -96,143 +113,61 @@ std::string file_of(const Turn& turn) {
   return file;
 }
 
-void add_rds_work_routes(ManageApi& api, std::vector<http::Route>& routes) {
-  routes.push_back({.method = "POST",
-                    .path = "/v1/rds/{rds}:init",
-                    .id = "initRds",
-                    .about = "Applies the hub's initialisation script to the database",
-                    .scope = "write",
-                    .answer = &kStarted,
-                    .status = 202,
-                    .query = {},
-                    .handler = api.signed_in([](const Turn& turn) {
-                      return started(
-                          initialize_rds(turn.call, turn.account, turn.parameter("rds")));
-                    })});
-  routes.push_back(
-      {.method = "POST",
-       .path = "/v1/rds/{rds}:backup",
-       .id = "backupRds",
-       .about = "Writes the database to a file",
-       .scope = "write",
-       .request = &kFile,
-       .answer = &kStarted,
-       .status = 202,
-       .query = {},
-       .handler = api.signed_in([](const Turn& turn) {
-         return started(backup_rds(turn.call, turn.account, turn.parameter("rds"), file_of(turn)));
-       })});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/rds/{rds}:restore",
-                    .id = "restoreRds",
-                    .about = "Replaces the database by what a file holds",
-                    .scope = "write",
-                    .request = &kRestore,
-                    .answer = &kStarted,
-                    .status = 202,
-                    .query = {},
-                    .handler = api.signed_in([](const Turn& turn) {
-                      return started(restore_rds(turn.call, turn.account, turn.parameter("rds"),
-                                                 turn.text("from"), file_of(turn)));
-                    })});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/rds/{rds}:renew",
-                    .id = "renewRds",
-                    .about = "Orders more months of a package",
-                    .scope = "write",
-                    .request = &kRenewal,
-                    .answer = &shapes::order,
-                    .status = 201,
-                    .query = {},
-                    .handler = api.signed_in([](const Turn& turn) {
-                      const auto rds = get_rds(turn.call, turn.account, turn.parameter("rds"));
-                      const auto months = turn.integer("months", 0);
-                      if (months < 1 || months > 24)
-                        throw Problem::invalid("A package is renewed for 1 to 24 months.");
-                      const auto order =
-                          order_renewal(turn.call, turn.account, rds.id, static_cast<int>(months));
-                      return Answer{describe_order(turn.call, order), {}, false};
-                    })});
-  routes.push_back({.method = "PUT",
-                    .path = "/v1/rds/{rds}/auto-renew",
-                    .id = "autoRenewRds",
-                    .about = "Whether a package renews itself",
-                    .scope = "pay",
-                    .request = &kAutoRenew,
-                    .status = 204,
-                    .query = {},
-                    .handler = api.signed_in([](const Turn& turn) {
-                      const auto rds = get_rds(turn.call, turn.account, turn.parameter("rds"));
-                      set_auto_renew(turn.call, turn.account, rds.id,
-                                     turn.request.body.at("on").get_bool());
-                      return Answer{};
-                    })});
-  routes.push_back({.method = "DELETE",
-                    .path = "/v1/rds/{rds}",
-                    .id = "deleteRds",
-                    .about = "Deletes a database instance, and its data",
-                    .scope = "write",
-                    .answer = &kStarted,
-                    .status = 202,
-                    .query = {},
-                    .handler = api.signed_in([](const Turn& turn) {
-                      return started(delete_rds(turn.call, turn.account, turn.parameter("rds")));
-                    })});
+Answer back_up_one(const Turn& turn) {
+  return started(backup_rds(turn.call, turn.account, turn.parameter("rds"), file_of(turn)));
+}
+
+Answer restore_one(const Turn& turn) {
+  return started(restore_rds(turn.call, turn.account, turn.parameter("rds"), turn.text("from"),
+                             file_of(turn)));
+}
+
+Answer renew_one(const Turn& turn) {
+  const auto rds = one(turn);
+  const auto months = turn.integer("months", 0);
+  if (months < 1 || months > 24) throw Problem::invalid("A package is renewed for 1 to 24 months.");
+  const auto order = order_renewal(turn.call, turn.account, rds.id, static_cast<int>(months));
+  return {describe_order(turn.call, order)};
+}
+
+Answer let_one_renew_itself(const Turn& turn) {
+  const auto rds = one(turn);
+  set_auto_renew(turn.call, turn.account, rds.id, turn.request.body.at("on").get_bool());
+  return {};
+}
+
+Answer delete_one(const Turn& turn) {
+  return started(delete_rds(turn.call, turn.account, turn.parameter("rds")));
 }
 
 }  // namespace
 
-void add_rds_routes(ManageApi& api, std::vector<http::Route>& routes) {
-  routes.push_back({.method = "POST",
-                    .path = "/v1/rds",
-                    .id = "orderRds",
-                    .about = "Orders a database instance",
-                    .scope = "write",
-                    .request = &kNewRds,
-                    .answer = &shapes::order,
-                    .status = 201,
-                    .query = {},
-                    .handler = api.signed_in(order_one)});
-  routes.push_back({.method = "POST",
-                    .path = "/v1/external-rds",
-                    .id = "registerRds",
-                    .about = "Registers a PostgreSQL server that is not ours",
-                    .scope = "write",
-                    .request = &kExternalRds,
-                    .answer = &kStarted,
-                    .status = 202,
-                    .query = {},
-                    .handler = api.signed_in([](const Turn& turn) {
-                      return started(register_rds(turn.call, turn.account,
-                                                  {.name = turn.text("name"),
-                                                   .vpc = turn.text("vpc"),
-                                                   .subnet = turn.text("subnet"),
-                                                   .url = turn.text("url")}));
-                    })});
-  routes.push_back({.method = "GET",
-                    .path = "/v1/rds",
-                    .id = "listRds",
-                    .about = "The account's database instances",
-                    .scope = "read",
-                    .answer = &shapes::rds,
-                    .is_list = true,
-                    .query = {},
-                    .handler = api.list([&api](const Turn& turn, int offset, int limit) {
-                      return page_of(list_rds(turn.call, turn.account), offset, limit,
-                                     [&](const Rds& r) { return shown(api, turn, r); });
-                    })});
-  routes.push_back({.method = "GET",
-                    .path = "/v1/rds/{rds}",
-                    .id = "getRds",
-                    .about = "One database instance, by id or name",
-                    .scope = "read",
-                    .answer = &shapes::rds,
-                    .query = {},
-                    .handler = api.signed_in([&api](const Turn& turn) {
-                      const auto rds = get_rds(turn.call, turn.account, turn.parameter("rds"));
-                      return Answer{shown(api, turn, rds), rds.version, false};
-                    })});
-  add_rds_work_routes(api, routes);
+std::vector<ApiRoute> rds_routes() {
+  return {
+      {"POST", "/v1/rds", "orderRds", "write", "Orders a database instance", order_one,
+       Shape{.request = &kNewRds, .answer = &shapes::order, .status = 201}},
+      {"POST", "/v1/external-rds", "registerRds", "write",
+       "Registers a PostgreSQL server that is not ours", register_one,
+       Shape{.request = &kExternalRds, .answer = &shapes::started, .status = 202}},
+      {"GET", "/v1/rds", "listRds", "read", "The account's database instances", list_all,
+       Shape{.answer = &shapes::rds}},
+      {"GET", "/v1/rds/{rds}", "getRds", "read", "One database instance, by id or name", get_one,
+       Shape{.answer = &shapes::rds}},
+      {"POST", "/v1/rds/{rds}:init", "initRds", "write",
+       "Applies the hub's initialisation script to the database", initialize_one,
+       Shape{.answer = &shapes::started, .status = 202}},
+      {"POST", "/v1/rds/{rds}:backup", "backupRds", "write", "Writes the database to a file",
+       back_up_one, Shape{.request = &kFile, .answer = &shapes::started, .status = 202}},
+      {"POST", "/v1/rds/{rds}:restore", "restoreRds", "write",
+       "Replaces the database by what a file holds", restore_one,
+       Shape{.request = &kRestore, .answer = &shapes::started, .status = 202}},
+      {"POST", "/v1/rds/{rds}:renew", "renewRds", "write", "Orders more months of a package",
+       renew_one, Shape{.request = &kRenewal, .answer = &shapes::order, .status = 201}},
+      {"PUT", "/v1/rds/{rds}/auto-renew", "autoRenewRds", "pay", "Whether a package renews itself",
+       let_one_renew_itself, Shape{.request = &kAutoRenew, .status = 204}},
+      {"DELETE", "/v1/rds/{rds}", "deleteRds", "write", "Deletes a database instance, and its data",
+       delete_one, Shape{.answer = &shapes::started, .status = 202}},
+  };
 }
 
 }  // namespace hub::api

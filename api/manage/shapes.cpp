@@ -208,6 +208,8 @@ json::object of(const Bill& b) {
           {"note", b.note}};
 }
 
+const Schema started{"Started", {{"operationId", F::text, true, "The work that does it"}}};
+
 const Schema operation_step{"OperationStep",
                             {{"name", F::text, true, ""},
                              {"status", F::text, true, "running, done, failed, undone"},

@@ -22,6 +22,8 @@ namespace hub::api::shapes {
 extern const http::Schema account, verification, token, issued_token, wallet, ledger_line, coupon,
     order, bill, operation, operation_step, vpc, subnet, security_group, security_rule, rds, hub,
     usage;
+// Of what is carried out later: the operation that does it.
+extern const http::Schema started;
 
 boost::json::object of(const instances::Account&);
 boost::json::object of(const instances::Verification&);
