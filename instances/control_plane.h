@@ -11,7 +11,8 @@
 namespace hub::instances {
 
 // Runs the control plane's work on threads of its own: operations as they come, and every few
-// seconds the jobs of lifecycle.h. What fails is logged, and tried again in the next round.
+// seconds the jobs of operations/lifecycle.h. What fails is logged, and tried again in the next
+// round.
 class ControlPlane {
  public:
   // Removes what no record knows, before it returns. `machinery` borrows: it must outlive this.

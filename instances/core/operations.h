@@ -9,7 +9,7 @@
 #include "instances/core/call.h"
 
 // Work on the machine. It is written down in the transaction that decides on it, and carried out
-// afterwards by a Worker (worker.h), step by step, as often as it takes.
+// afterwards by a Worker (operations/worker.h), step by step, as often as it takes.
 
 namespace hub::instances {
 

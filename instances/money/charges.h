@@ -113,7 +113,8 @@ std::int64_t count_bills(const Call& call, const std::string& account_id,
                          const std::string& resource_id);
 
 // Pays what can be paid of the bills that are open, the oldest first: after each deposit.
-// A resource whose bills are all paid is not in arrears any more; lifecycle.h takes it from there.
+// A resource whose bills are all paid is not in arrears any more; operations/lifecycle.h takes it
+// from there.
 int pay_open_bills(const Call& call, const std::string& account_id);
 
 }  // namespace hub::instances
