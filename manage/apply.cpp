@@ -9,7 +9,7 @@
 #include "manage/commands.h"
 #include "manage/plan.h"
 
-namespace hub {
+namespace hub::manage {
 namespace {
 
 namespace json = boost::json;
@@ -77,8 +77,7 @@ bool may_change(const std::string& kind, const std::string& field) {
 
 class Planner {
  public:
-  Planner(ManageClient& client, const ManageConsole& console)
-      : client_(client), console_(console) {}
+  Planner(Client& client, const Console& console) : client_(client), console_(console) {}
 
   // The resource as it is; empty when there is none.
   std::optional<json::object> find(const Declared& declared) {
@@ -196,16 +195,16 @@ class Planner {
              [this, group, rule = declared.rules[i].as_object()] { client_.post(group(), rule); }});
   }
 
-  ManageClient& client_;
-  const ManageConsole& console_;
+  Client& client_;
+  const Console& console_;
 };
 
 // Shows the plan, asks, and carries it out. What is asked once is not asked again for each order.
-void carry_out(const ManageConsole& console, ManageConsole& inner,
-               const std::vector<Action>& actions, const std::string& question) {
+void carry_out(const Console& console, Console& inner, const std::vector<Action>& actions,
+               const std::string& question) {
   for (const auto& action : actions) console.say("  " + action.line);
   if (!console.confirm(question))
-    throw ManageRefusal("NotConfirmed", "Nothing is done. Confirm the plan with --yes.");
+    throw Refusal("NotConfirmed", "Nothing is done. Confirm the plan with --yes.");
   inner.yes = true;
   for (const auto& action : actions) {
     console.say(action.line);
@@ -215,9 +214,9 @@ void carry_out(const ManageConsole& console, ManageConsole& inner,
 
 }  // namespace
 
-void apply_plan(ManageClient& client, const ManageConsole& console, const DeclaredPlan& plan) {
+void apply_plan(Client& client, const Console& console, const DeclaredPlan& plan) {
   if (!plan.account.empty()) client.profile().account = plan.account;
-  ManageConsole inner = console;
+  Console inner = console;
   Planner planner{client, inner};
   std::vector<Action> actions;
   for (const auto& declared : plan.resources) planner.plan(declared, actions);
@@ -226,9 +225,9 @@ void apply_plan(ManageClient& client, const ManageConsole& console, const Declar
   console.say("Everything is as the file says.");
 }
 
-void destroy_plan(ManageClient& client, const ManageConsole& console, const DeclaredPlan& plan) {
+void destroy_plan(Client& client, const Console& console, const DeclaredPlan& plan) {
   if (!plan.account.empty()) client.profile().account = plan.account;
-  ManageConsole inner = console;
+  Console inner = console;
   Planner planner{client, inner};
   std::vector<Action> actions;
   for (auto declared = plan.resources.rbegin(); declared != plan.resources.rend(); ++declared) {
@@ -244,4 +243,4 @@ void destroy_plan(ManageClient& client, const ManageConsole& console, const Decl
   carry_out(console, inner, actions, "Delete this, with all the data in it?");
 }
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -7,8 +7,8 @@
 #include "manage/manage.h"
 #include "manage/plan.h"
 
-namespace hub {
-namespace manage_cli {
+namespace hub::manage {
+namespace cli {
 
 namespace json = boost::json;
 
@@ -24,7 +24,7 @@ CLI::App* add(CLI::App& parent, Options& options, const char* name, const char* 
       auto profile = load_profile();
       if (!o.api.empty()) profile.url = o.api;
       if (!o.account.empty()) profile.account = o.account;
-      ManageClient client{profile};
+      Client client{profile};
       command(client, o);
       return 0;
     };
@@ -46,27 +46,27 @@ json::object given(std::initializer_list<std::pair<const char*, std::string>> fi
 }
 
 void add_listing(CLI::App& parent, Options& options, const std::string& kind) {
-  add(parent, options, "list", "show all", [kind](ManageClient& c, Options& o) {
+  add(parent, options, "list", "show all", [kind](Client& c, Options& o) {
     list_things(c, o.console, kind, o.vpc.empty() ? "" : "?vpc=" + url_encoded(o.vpc));
   });
   add(parent, options, "show", "show one",
-      [kind](ManageClient& c, Options& o) { show_thing(c, o.console, kind, o.ref); })
+      [kind](Client& c, Options& o) { show_thing(c, o.console, kind, o.ref); })
       ->add_option("REF", options.ref, "Name or id")
       ->required();
 }
 
 void add_deletion(CLI::App& parent, Options& options, const std::string& kind) {
   add(parent, options, "delete", "delete one",
-      [kind](ManageClient& c, Options& o) { delete_thing(c, o.console, kind, o.ref); })
+      [kind](Client& c, Options& o) { delete_thing(c, o.console, kind, o.ref); })
       ->add_option("REF", options.ref, "Name or id")
       ->required();
 }
 
-}  // namespace manage_cli
+}  // namespace cli
 
 namespace {
 
-using namespace manage_cli;
+using namespace cli;
 
 constexpr const char* kAbout =
     "Hub instances in private networks, next to a database: the control plane, and its client.";
@@ -96,7 +96,7 @@ void add_serve(CLI::App& app, Options& options) {
   sub->add_option("--listen", serve.address, "Address of the API")->capture_default_str();
   sub->add_option("--port", serve.port, "Port of the API; 0: a free one")->capture_default_str();
   sub->add_option("--data-dir", serve.data_dir, "Everything of the control plane and its instances")
-      ->default_val(kManageDataDir);
+      ->default_val(kDataDir);
   sub->add_option("--database", serve.database, "postgresql://...; empty: its own");
   sub->add_option("--provider", serve.provider,
                   "local: network namespaces, needs root; process: NO isolation")
@@ -112,7 +112,7 @@ void add_serve(CLI::App& app, Options& options) {
       ->capture_default_str();
   sub->add_option("--last-public-port", serve.last_public_port, "Of public endpoints")
       ->capture_default_str();
-  sub->callback([&options] { options.run = [](Options& o) { return serve_manage(o.serve); }; });
+  sub->callback([&options] { options.run = [](Options& o) { return manage::serve(o.serve); }; });
 }
 
 void add_accounts(CLI::App& app, Options& options) {
@@ -122,16 +122,14 @@ void add_accounts(CLI::App& app, Options& options) {
     return sub;
   };
   named(add(*account, options, "create", "make an account, and act for it from now on",
-            [](ManageClient& c, Options& o) {
-              create_account(c, o.console, o.name, o.ask_password);
-            }))
+            [](Client& c, Options& o) { create_account(c, o.console, o.name, o.ask_password); }))
       ->add_flag("--password", options.ask_password, "Ask for its password; else a random one");
   named(add(*account, options, "login", "sign in with its password",
-            [](ManageClient& c, Options& o) { sign_in(c, o.console, o.name); }));
+            [](Client& c, Options& o) { sign_in(c, o.console, o.name); }));
   named(add(*account, options, "use", "act for it from now on",
-            [](ManageClient& c, Options& o) { use_account(c, o.console, o.name); }));
-  auto* verify = named(
-      add(*account, options, "verify", "verify who is behind it", [](ManageClient& c, Options& o) {
+            [](Client& c, Options& o) { use_account(c, o.console, o.name); }));
+  auto* verify =
+      named(add(*account, options, "verify", "verify who is behind it", [](Client& c, Options& o) {
         verify_account(c, o.console, o.name, {o.enterprise, o.subject, o.number, o.details});
       }));
   auto* kind = verify->add_option_group("kind");
@@ -143,32 +141,29 @@ void add_accounts(CLI::App& app, Options& options) {
       ->required();
   verify->add_option("--details", options.details, "For the reviewer");
   named(add(*account, options, "approve", "operator: approve its verification",
-            [](ManageClient& c, Options& o) { decide_account(c, o.console, o.name, true, ""); }));
+            [](Client& c, Options& o) { decide_account(c, o.console, o.name, true, ""); }));
   named(add(*account, options, "reject", "operator: reject its verification",
-            [](ManageClient& c, Options& o) {
-              decide_account(c, o.console, o.name, false, o.reason);
-            }))
+            [](Client& c, Options& o) { decide_account(c, o.console, o.name, false, o.reason); }))
       ->add_option("--reason", options.reason, "For the account to read")
       ->required();
   add(*account, options, "confirm-remittance", "type back the amount that arrived",
-      [](ManageClient& c, Options& o) { confirm_remittance(c, o.console, o.amount); })
+      [](Client& c, Options& o) { confirm_remittance(c, o.console, o.amount); })
       ->add_option("AMOUNT", options.amount, "Such as 0.37")
       ->required();
-  auto* quota =
-      named(add(*account, options, "quota", "operator: give it another quota",
-                [](ManageClient& c, Options& o) {
-                  c.put("/v1/accounts/" + url_encoded(o.name) + "/quotas/" + url_encoded(o.ref),
-                        {{"value", o.value}});
-                }));
+  auto* quota = named(
+      add(*account, options, "quota", "operator: give it another quota", [](Client& c, Options& o) {
+        c.put("/v1/accounts/" + url_encoded(o.name) + "/quotas/" + url_encoded(o.ref),
+              {{"value", o.value}});
+      }));
   quota->add_option("QUOTA", options.ref, "Such as hubs")->required();
   quota->add_option("VALUE", options.value, "0 or more")->required();
   add_listing(*account, options, "account");
 
   auto* token = group(app, "token", "API tokens");
   add(*token, options, "list", "show all",
-      [](ManageClient& c, Options& o) { list_things(c, o.console, "token"); });
+      [](Client& c, Options& o) { list_things(c, o.console, "token"); });
   auto* make = add(*token, options, "create", "make one; its secret is shown this once",
-                   [](ManageClient& c, Options& o) {
+                   [](Client& c, Options& o) {
                      const auto made = c.post(
                          "/v1/tokens", {{"name", o.name},
                                         {"scopes", json::array(o.scopes.begin(), o.scopes.end())},
@@ -180,34 +175,32 @@ void add_accounts(CLI::App& app, Options& options) {
   make->add_option("--scope", options.scopes, "read, write, pay, operator")->capture_default_str();
   make->add_option("--days", options.days, "Until it expires")->capture_default_str();
   add(*token, options, "revoke", "revoke one",
-      [](ManageClient& c, Options& o) { c.remove("/v1/tokens/" + url_encoded(o.ref)); })
+      [](Client& c, Options& o) { c.remove("/v1/tokens/" + url_encoded(o.ref)); })
       ->add_option("ID", options.ref)
       ->required();
 }
 
 void add_money(CLI::App& app, Options& options) {
   auto* wallet = group(app, "wallet", "cash and coupons");
-  add(*wallet, options, "show", "what there is", [](ManageClient& c, Options& o) {
+  add(*wallet, options, "show", "what there is", [](Client& c, Options& o) {
     o.console.fields(c.get("/v1/wallet"), {{"cash", "cashBalance"},
                                            {"coupons", "couponBalance"},
                                            {"owed", "owed"},
                                            {"warnings", "warnings"}});
   });
-  auto* deposit_command = add(
-      *wallet, options, "deposit", "operator: write down a deposit",
-      [](ManageClient& c, Options& o) { deposit(c, o.console, o.name, o.amount, o.reference); });
+  auto* deposit_command =
+      add(*wallet, options, "deposit", "operator: write down a deposit",
+          [](Client& c, Options& o) { deposit(c, o.console, o.name, o.amount, o.reference); });
   deposit_command->add_option("ACCOUNT", options.name)->required();
   deposit_command->add_option("AMOUNT", options.amount, "Such as 100.00")->required();
   deposit_command->add_option("--reference", options.reference,
                               "The same twice is one deposit; else each call is one");
   add(*wallet, options, "ledger", "what came and went",
-      [](ManageClient& c, Options& o) { list_things(c, o.console, "ledger"); });
+      [](Client& c, Options& o) { list_things(c, o.console, "ledger"); });
   add(*wallet, options, "coupons", "the account's coupons",
-      [](ManageClient& c, Options& o) { list_things(c, o.console, "coupon"); });
+      [](Client& c, Options& o) { list_things(c, o.console, "coupon"); });
   add(*wallet, options, "bind", "make a coupon the account's",
-      [](ManageClient& c, Options& o) {
-        o.console.object(c.post("/v1/coupons", {{"number", o.ref}}));
-      })
+      [](Client& c, Options& o) { o.console.object(c.post("/v1/coupons", {{"number", o.ref}})); })
       ->add_option("NUMBER", options.ref)
       ->required();
 
@@ -215,7 +208,7 @@ void add_money(CLI::App& app, Options& options) {
   add_listing(*order, options, "order");
   const auto act = [&](const char* verb, const char* help, json::object body) {
     return add(*order, options, verb, help,
-               [verb = std::string(verb), body](ManageClient& c, Options& o) {
+               [verb = std::string(verb), body](Client& c, Options& o) {
                  auto fields = body;
                  if (!o.coupon.empty()) fields["coupon"] = o.coupon;
                  o.console.object(c.post("/v1/orders/" + url_encoded(o.ref) + ":" + verb, fields));
@@ -230,29 +223,29 @@ void add_money(CLI::App& app, Options& options) {
   act("cancel", "cancel an order", {})->add_option("NUMBER", options.ref)->required();
 
   auto* bill = group(app, "bill", "bills");
-  add(*bill, options, "list", "show all", [](ManageClient& c, Options& o) {
+  add(*bill, options, "list", "show all", [](Client& c, Options& o) {
     list_things(c, o.console, "bill",
                 o.resource.empty() ? "" : "?resource=" + url_encoded(o.resource));
   })->add_option("--resource", options.resource, "Of this one only, by its id");
   add_listing(*group(app, "operation", "work on the machine"), options, "operation");
   add(*group(app, "region", "regions and their zones"), options, "list", "show all",
-      [](ManageClient& c, Options& o) { list_things(c, o.console, "region"); });
+      [](Client& c, Options& o) { list_things(c, o.console, "region"); });
 }
 
 void add_plans(CLI::App& app, Options& options) {
   add(app, options, "apply", "make everything as a file says; shows a plan first",
-      [](ManageClient& c, Options& o) { apply_plan(c, o.console, read_plan(o.file)); })
+      [](Client& c, Options& o) { apply_plan(c, o.console, read_plan(o.file)); })
       ->add_option("FILE", options.file)
       ->required();
   add(app, options, "destroy", "delete everything that a file names",
-      [](ManageClient& c, Options& o) { destroy_plan(c, o.console, read_plan(o.file)); })
+      [](Client& c, Options& o) { destroy_plan(c, o.console, read_plan(o.file)); })
       ->add_option("FILE", options.file)
       ->required();
 }
 
 }  // namespace
 
-int run_manage(int count, const char* const* arguments) {
+int run(int count, const char* const* arguments) {
   Options options;
   CLI::App app(kAbout, "iothub manage");
   app.require_subcommand(1);
@@ -272,7 +265,7 @@ int run_manage(int count, const char* const* arguments) {
   }
   try {
     return options.run(options);
-  } catch (const ManageRefusal& refusal) {
+  } catch (const Refusal& refusal) {
     std::cerr << refusal.code() << ": " << refusal.what() << '\n';
   } catch (const std::exception& error) {
     std::cerr << "iothub manage: " << error.what() << '\n';
@@ -280,4 +273,4 @@ int run_manage(int count, const char* const* arguments) {
   return 1;
 }
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -17,7 +17,7 @@ class App;
 }
 
 // What the parts of the command line of `iothub manage` share.
-namespace hub::manage_cli {
+namespace hub::manage::cli {
 
 // The options of one call; each is read by the commands that have it.
 struct Options {
@@ -31,12 +31,12 @@ struct Options {
   std::int64_t storage = 20, months = 0, port = 0, to_port = 0, shards = 0, devices = 0,
                messages = -1, days = 30, value = 0;
   bool personal = false, enterprise = false, ask_password = false, off = false;
-  ManageConsole console;
-  ManageServeOptions serve;
+  Console console;
+  ServeOptions serve;
   std::function<int(Options&)> run;
 };
 
-using Command = std::function<void(ManageClient&, Options&)>;
+using Command = std::function<void(Client&, Options&)>;
 
 // A command that is a client of the API.
 CLI::App* add(CLI::App& parent, Options& options, const char* name, const char* help,
@@ -51,9 +51,9 @@ void add_deletion(CLI::App& parent, Options& options, const std::string& kind);
 [[nodiscard]] boost::json::object given(
     std::initializer_list<std::pair<const char*, std::string>> fields);
 
-// What is made on the machine: manage_cli_instances.cpp.
+// What is made on the machine: cli_instances.cpp.
 void add_networks(CLI::App& app, Options& options);
 void add_rds(CLI::App& app, Options& options);
 void add_hubs(CLI::App& app, Options& options);
 
-}  // namespace hub::manage_cli
+}  // namespace hub::manage::cli

@@ -4,7 +4,7 @@
 #include "manage/cli.h"
 #include "manage/commands.h"
 
-namespace hub::manage_cli {
+namespace hub::manage::cli {
 
 namespace json = boost::json;
 
@@ -31,7 +31,7 @@ json::object hub_size(const Options& o) {
 
 void add_networks(CLI::App& app, Options& options) {
   auto* vpc = group(app, "vpc", "private networks");
-  auto* make = add(*vpc, options, "create", "make one", [](ManageClient& c, Options& o) {
+  auto* make = add(*vpc, options, "create", "make one", [](Client& c, Options& o) {
     create_thing(c, o.console, "vpc",
                  given({{"name", o.name},
                         {"addressPrefix", o.cidr},
@@ -46,7 +46,7 @@ void add_networks(CLI::App& app, Options& options) {
   add_deletion(*vpc, options, "vpc");
 
   auto* subnet = group(app, "subnet", "their subnets");
-  make = add(*subnet, options, "create", "make one", [](ManageClient& c, Options& o) {
+  make = add(*subnet, options, "create", "make one", [](Client& c, Options& o) {
     create_thing(c, o.console, "subnet",
                  given({{"vpc", o.vpc},
                         {"name", o.name},
@@ -62,15 +62,14 @@ void add_networks(CLI::App& app, Options& options) {
 
   auto* sg = group(app, "sg", "security groups");
   make =
-      add(*sg, options, "create", "make one, which lets nothing in yet",
-          [](ManageClient& c, Options& o) {
-            create_thing(c, o.console, "sg",
-                         given({{"vpc", o.vpc}, {"name", o.name}, {"description", o.description}}));
-          });
+      add(*sg, options, "create", "make one, which lets nothing in yet", [](Client& c, Options& o) {
+        create_thing(c, o.console, "sg",
+                     given({{"vpc", o.vpc}, {"name", o.name}, {"description", o.description}}));
+      });
   make->add_option("--vpc", options.vpc)->required();
   make->add_option("--name", options.name)->required();
   make->add_option("--description", options.description);
-  auto* allow = add(*sg, options, "allow", "add a rule", [](ManageClient& c, Options& o) {
+  auto* allow = add(*sg, options, "allow", "add a rule", [](Client& c, Options& o) {
     json::object rule{{"direction", o.direction}, {"protocol", o.protocol}};
     if (!o.cidr.empty()) rule["addressPrefix"] = o.cidr;
     if (o.port) rule["fromPort"] = o.port;
@@ -85,10 +84,9 @@ void add_networks(CLI::App& app, Options& options) {
   allow->add_option("--cidr", options.cidr, "The other end [anyone]");
   allow->add_option("--port", options.port, "With tcp and udp");
   allow->add_option("--to-port", options.to_port, "The last of several");
-  auto* forbid =
-      add(*sg, options, "remove-rule", "take a rule away", [](ManageClient& c, Options& o) {
-        c.remove("/v1/security-groups/" + url_encoded(o.ref) + "/rules/" + url_encoded(o.rule));
-      });
+  auto* forbid = add(*sg, options, "remove-rule", "take a rule away", [](Client& c, Options& o) {
+    c.remove("/v1/security-groups/" + url_encoded(o.ref) + "/rules/" + url_encoded(o.rule));
+  });
   forbid->add_option("GROUP", options.ref)->required();
   forbid->add_option("RULE", options.rule, "Its id")->required();
   add_listing(*sg, options, "sg");
@@ -97,7 +95,7 @@ void add_networks(CLI::App& app, Options& options) {
 
 void add_rds(CLI::App& app, Options& options) {
   auto* rds = group(app, "rds", "database instances");
-  auto* make = add(*rds, options, "create", "order one", [](ManageClient& c, Options& o) {
+  auto* make = add(*rds, options, "create", "order one", [](Client& c, Options& o) {
     auto body = given({{"name", o.name},
                        {"vpc", o.vpc},
                        {"subnet", o.subnet},
@@ -128,11 +126,10 @@ void add_rds(CLI::App& app, Options& options) {
   make->add_option("--coupon", options.coupon, "Of a package: the one to use");
   make->add_option("--administrator", options.admin, "[iotadmin]");
   const auto work = [&](const char* verb, const char* help) {
-    auto* sub =
-        add(*rds, options, verb, help, [verb = std::string(verb)](ManageClient& c, Options& o) {
-          work_on_thing(c, o.console, "rds", o.ref, verb,
-                        given({{"file", o.file}, {"from", o.source}}));
-        });
+    auto* sub = add(*rds, options, verb, help, [verb = std::string(verb)](Client& c, Options& o) {
+      work_on_thing(c, o.console, "rds", o.ref, verb,
+                    given({{"file", o.file}, {"from", o.source}}));
+    });
     sub->add_option("REF", options.ref, "Name or id")->required();
     return sub;
   };
@@ -145,7 +142,7 @@ void add_rds(CLI::App& app, Options& options) {
   restore->add_option("--from", options.source, "The database that the file is a backup of [REF]");
   auto* external =
       add(*rds, options, "register", "use a PostgreSQL server that is not ours",
-          [](ManageClient& c, Options& o) {
+          [](Client& c, Options& o) {
             const auto started = c.post(
                 "/v1/external-rds",
                 given({{"name", o.name}, {"vpc", o.vpc}, {"subnet", o.subnet}, {"url", o.url}}));
@@ -157,8 +154,8 @@ void add_rds(CLI::App& app, Options& options) {
   external->add_option("--subnet", options.subnet)->required();
   external->add_option("--url", options.url, "postgresql://user:password@host/database")
       ->required();
-  auto* renew = add(
-      *rds, options, "renew", "order more months of a package", [](ManageClient& c, Options& o) {
+  auto* renew =
+      add(*rds, options, "renew", "order more months of a package", [](Client& c, Options& o) {
         const auto order =
             c.post("/v1/rds/" + url_encoded(o.ref) + ":renew", {{"months", o.months}});
         carry_out_order(c, o.console, order, o.coupon);
@@ -166,10 +163,10 @@ void add_rds(CLI::App& app, Options& options) {
   renew->add_option("REF", options.ref)->required();
   renew->add_option("--months", options.months)->required();
   renew->add_option("--coupon", options.coupon);
-  auto* automatic = add(*rds, options, "auto-renew", "let a package renew itself",
-                        [](ManageClient& c, Options& o) {
-                          c.put("/v1/rds/" + url_encoded(o.ref) + "/auto-renew", {{"on", !o.off}});
-                        });
+  auto* automatic =
+      add(*rds, options, "auto-renew", "let a package renew itself", [](Client& c, Options& o) {
+        c.put("/v1/rds/" + url_encoded(o.ref) + "/auto-renew", {{"on", !o.off}});
+      });
   automatic->add_option("REF", options.ref)->required();
   automatic->add_flag("--off", options.off, "No longer");
   add_listing(*rds, options, "rds");
@@ -178,7 +175,7 @@ void add_rds(CLI::App& app, Options& options) {
 
 void add_hubs(CLI::App& app, Options& options) {
   auto* hub = group(app, "hub", "hub instances");
-  auto* make = add(*hub, options, "create", "order one", [](ManageClient& c, Options& o) {
+  auto* make = add(*hub, options, "create", "order one", [](Client& c, Options& o) {
     auto body = given({{"name", o.name},
                        {"region", o.region},
                        {"vpc", o.vpc},
@@ -193,21 +190,20 @@ void add_hubs(CLI::App& app, Options& options) {
   make->add_option("--subnet", options.subnet)->required();
   make->add_option("--rds", options.rds, "A database of the VPC, initialised")->required();
   add_hub_size(make, options);
-  auto* update =
-      add(*hub, options, "update", "change one; a change of size restarts it",
-          [](ManageClient& c, Options& o) { update_hub(c, o.console, o.ref, hub_size(o)); });
+  auto* update = add(*hub, options, "update", "change one; a change of size restarts it",
+                     [](Client& c, Options& o) { update_hub(c, o.console, o.ref, hub_size(o)); });
   update->add_option("REF", options.ref, "Name or id")->required();
   add_hub_size(update, options);
   add(*hub, options, "upgrade", "restart one on the program of now",
-      [](ManageClient& c, Options& o) { work_on_thing(c, o.console, "hub", o.ref, "upgrade"); })
+      [](Client& c, Options& o) { work_on_thing(c, o.console, "hub", o.ref, "upgrade"); })
       ->add_option("REF", options.ref, "Name or id")
       ->required();
   add(*hub, options, "usage", "what it counted for its bills, day by day",
-      [](ManageClient& c, Options& o) { list_usage(c, o.console, o.ref); })
+      [](Client& c, Options& o) { list_usage(c, o.console, o.ref); })
       ->add_option("REF", options.ref, "Name or id")
       ->required();
   add_listing(*hub, options, "hub");
   add_deletion(*hub, options, "hub");
 }
 
-}  // namespace hub::manage_cli
+}  // namespace hub::manage::cli

@@ -9,7 +9,7 @@
 #include "http/client.h"
 #include "instances/core/secrets.h"
 
-namespace hub {
+namespace hub::manage {
 namespace {
 
 namespace json = boost::json;
@@ -44,25 +44,25 @@ Place parse_url(std::string_view url) {
   const auto value = json::parse(response.body, error);
   if (!error && value.is_object()) {
     const auto& problem = value.get_object();
-    throw ManageRefusal(shown(problem, "code"), shown(problem, "detail"));
+    throw Refusal(shown(problem, "code"), shown(problem, "detail"));
   }
   throw std::runtime_error(fmt::format("{} was answered by {}", path, response.status));
 }
 
 }  // namespace
 
-json::object ManageClient::post(const std::string& path, const json::object& body) {
+json::object Client::post(const std::string& path, const json::object& body) {
   const auto key = instances::new_secret();
   try {
     return call("POST", path, body, key);
-  } catch (const ManageRefusal&) {
+  } catch (const Refusal&) {
     throw;
   } catch (const std::runtime_error&) {
     return call("POST", path, body, key);  // the answer was lost: ask once more
   }
 }
 
-json::array ManageClient::list(const std::string& path) {
+json::array Client::list(const std::string& path) {
   json::array all;
   const char joint = path.find('?') == std::string::npos ? '?' : '&';
   for (int page = 1;; ++page) {
@@ -72,8 +72,8 @@ json::array ManageClient::list(const std::string& path) {
   }
 }
 
-json::object ManageClient::call(const std::string& method, const std::string& path,
-                                const json::object& body, const std::string& key) {
+json::object Client::call(const std::string& method, const std::string& path,
+                          const json::object& body, const std::string& key) {
   const auto place = parse_url(profile_.url);
   http::Request request{method, path, {}, {}, "", ""};
   if (!body.empty()) request.body = json::serialize(body);
@@ -109,4 +109,4 @@ std::string shown(const json::object& object, std::string_view name) {
   return joined;
 }
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -8,12 +8,12 @@
 
 #include "manage/profile.h"
 
-namespace hub {
+namespace hub::manage {
 
 // The control plane's refusal of a call.
-class ManageRefusal : public std::runtime_error {
+class Refusal : public std::runtime_error {
  public:
-  ManageRefusal(std::string code, const std::string& detail)
+  Refusal(std::string code, const std::string& detail)
       : std::runtime_error(detail), code_(std::move(code)) {}
   [[nodiscard]] const std::string& code() const { return code_; }
 
@@ -21,13 +21,13 @@ class ManageRefusal : public std::runtime_error {
   std::string code_;
 };
 
-// The HTTP API as the command line uses it. Throws ManageRefusal for what the control plane
+// The HTTP API as the command line uses it. Throws Refusal for what the control plane
 // refuses, and std::runtime_error when it does not answer.
-class ManageClient {
+class Client {
  public:
-  explicit ManageClient(ManageProfile profile) : profile_(std::move(profile)) {}
+  explicit Client(Profile profile) : profile_(std::move(profile)) {}
 
-  [[nodiscard]] ManageProfile& profile() { return profile_; }
+  [[nodiscard]] Profile& profile() { return profile_; }
 
   boost::json::object get(const std::string& path) { return call("GET", path, {}); }
   // Carries an idempotency key of its own, so that a repeat after a lost answer changes nothing.
@@ -47,7 +47,7 @@ class ManageClient {
   boost::json::object call(const std::string& method, const std::string& path,
                            const boost::json::object& body, const std::string& key = "");
 
-  ManageProfile profile_;
+  Profile profile_;
 };
 
 // Text for a path's segment or a query's value.
@@ -56,4 +56,4 @@ class ManageClient {
 // A field of an answer as a person reads it; empty when there is none.
 [[nodiscard]] std::string shown(const boost::json::object& object, std::string_view name);
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -6,7 +6,7 @@
 
 #include "instances/core/secrets.h"
 
-namespace hub {
+namespace hub::manage {
 namespace {
 
 namespace json = boost::json;
@@ -193,7 +193,7 @@ std::string name_in(const json::object& thing, const Kind& kind) {
 
 }  // namespace
 
-void create_account(ManageClient& client, const ManageConsole& console, const std::string& name,
+void create_account(Client& client, const Console& console, const std::string& name,
                     bool ask_password) {
   const auto password =
       ask_password ? console.password("Password of the account: ") : instances::new_secret();
@@ -211,7 +211,7 @@ void create_account(ManageClient& client, const ManageConsole& console, const st
   save_profile(profile, profile_path());
 }
 
-void sign_in(ManageClient& client, const ManageConsole& console, const std::string& name) {
+void sign_in(Client& client, const Console& console, const std::string& name) {
   const auto password = console.password("Password: ");
   auto& profile = client.profile();
   profile.token.clear();
@@ -224,7 +224,7 @@ void sign_in(ManageClient& client, const ManageConsole& console, const std::stri
               shown(session.at("token").as_object(), "expiresAt") + ".");
 }
 
-void use_account(ManageClient& client, const ManageConsole& console, const std::string& name) {
+void use_account(Client& client, const Console& console, const std::string& name) {
   client.profile().account = name;
   const auto account = client.get("/v1/account");
   save_profile(client.profile(), profile_path());
@@ -232,7 +232,7 @@ void use_account(ManageClient& client, const ManageConsole& console, const std::
   console.say("The next calls are for " + name + ".");
 }
 
-void verify_account(ManageClient& client, const ManageConsole& console, const std::string& name,
+void verify_account(Client& client, const Console& console, const std::string& name,
                     const AccountVerification& verification) {
   client.profile().account = name;
   auto now = client.post("/v1/account/verification",
@@ -243,15 +243,15 @@ void verify_account(ManageClient& client, const ManageConsole& console, const st
   // An operator has decided by asking; anyone else waits for one.
   try {
     decide_account(client, console, name, true, "");
-  } catch (const ManageRefusal& refusal) {
+  } catch (const Refusal& refusal) {
     if (refusal.code() != "Forbidden") throw;
     console.object(now);
     console.say("The verification is under review: an operator decides on it.");
   }
 }
 
-void decide_account(ManageClient& client, const ManageConsole& console, const std::string& name,
-                    bool approve, const std::string& reason) {
+void decide_account(Client& client, const Console& console, const std::string& name, bool approve,
+                    const std::string& reason) {
   const auto decided = client.post("/v1/accounts/" + url_encoded(name) + "/verification/decision",
                                    {{"approve", approve}, {"reason", reason}});
   console.object(decided);
@@ -263,8 +263,7 @@ void decide_account(ManageClient& client, const ManageConsole& console, const st
                     amount));
 }
 
-void confirm_remittance(ManageClient& client, const ManageConsole& console,
-                        const std::string& amount) {
+void confirm_remittance(Client& client, const Console& console, const std::string& amount) {
   const auto answer = client.post("/v1/account/verification/remittance", {{"amount", amount}});
   console.object(answer);
   if (!answer.at("verified").as_bool())
@@ -275,7 +274,7 @@ void confirm_remittance(ManageClient& client, const ManageConsole& console,
   console.say("The account is verified.");
 }
 
-void deposit(ManageClient& client, const ManageConsole& console, const std::string& account,
+void deposit(Client& client, const Console& console, const std::string& account,
              const std::string& amount, const std::string& reference) {
   const auto wallet = client.post(
       "/v1/accounts/" + url_encoded(account) + "/deposits",
@@ -286,7 +285,7 @@ void deposit(ManageClient& client, const ManageConsole& console, const std::stri
                           {"warnings", "warnings"}});
 }
 
-void list_things(ManageClient& client, const ManageConsole& console, const std::string& name,
+void list_things(Client& client, const Console& console, const std::string& name,
                  const std::string& query) {
   const auto& kind = kinds().at(name);
   const auto items = name == "region" ? client.get(kind.path).at("items").as_array()
@@ -294,7 +293,7 @@ void list_things(ManageClient& client, const ManageConsole& console, const std::
   console.table(items, kind.columns);
 }
 
-void show_thing(ManageClient& client, const ManageConsole& console, const std::string& name,
+void show_thing(Client& client, const Console& console, const std::string& name,
                 const std::string& ref) {
   const auto& kind = kinds().at(name);
   const auto thing = client.get(path_of(kind, ref));
@@ -310,7 +309,7 @@ void show_thing(ManageClient& client, const ManageConsole& console, const std::s
                                                {"TO", "toPort"}});
 }
 
-void create_thing(ManageClient& client, const ManageConsole& console, const std::string& name,
+void create_thing(Client& client, const Console& console, const std::string& name,
                   const json::object& body) {
   const auto& kind = kinds().at(name);
   const auto thing = client.post(kind.path, body);
@@ -319,7 +318,7 @@ void create_thing(ManageClient& client, const ManageConsole& console, const std:
                           shown(thing, kind.id)));
 }
 
-void order_thing(ManageClient& client, const ManageConsole& console, const std::string& name,
+void order_thing(Client& client, const Console& console, const std::string& name,
                  const json::object& body, const std::string& coupon) {
   const auto& kind = kinds().at(name);
   const auto order = client.post(kind.path, body);
@@ -327,7 +326,7 @@ void order_thing(ManageClient& client, const ManageConsole& console, const std::
   show_thing(client, console, name, shown(order, "resourceId"));
 }
 
-void work_on_thing(ManageClient& client, const ManageConsole& console, const std::string& name,
+void work_on_thing(Client& client, const Console& console, const std::string& name,
                    const std::string& ref, const std::string& verb, const json::object& body) {
   const auto& kind = kinds().at(name);
   const auto started = client.post(path_of(kind, ref) + ":" + verb, body);
@@ -335,7 +334,7 @@ void work_on_thing(ManageClient& client, const ManageConsole& console, const std
   follow(client, console, shown(started, "operationId"));
 }
 
-void delete_thing(ManageClient& client, const ManageConsole& console, const std::string& name,
+void delete_thing(Client& client, const Console& console, const std::string& name,
                   const std::string& ref) {
   const auto& kind = kinds().at(name);
   auto path = path_of(kind, ref);
@@ -350,7 +349,7 @@ void delete_thing(ManageClient& client, const ManageConsole& console, const std:
     path += "?confirm=" + url_encoded(shown(hub, "name"));
   }
   if (!console.confirm(question))
-    throw ManageRefusal("NotConfirmed", "Nothing is deleted. Confirm it with --yes.");
+    throw Refusal("NotConfirmed", "Nothing is deleted. Confirm it with --yes.");
   const auto started = client.remove(path);
   console.object(started);
   if (const auto operation = shown(started, "operationId"); !operation.empty())
@@ -358,7 +357,7 @@ void delete_thing(ManageClient& client, const ManageConsole& console, const std:
   console.say(fmt::format("The {} {} is deleted.", kind.title, ref));
 }
 
-void list_usage(ManageClient& client, const ManageConsole& console, const std::string& ref) {
+void list_usage(Client& client, const Console& console, const std::string& ref) {
   console.table(client.list(path_of(kinds().at("hub"), ref) + "/usage"),
                 {{"DAY", "day"},
                  {"MESSAGES", "messages"},
@@ -367,7 +366,7 @@ void list_usage(ManageClient& client, const ManageConsole& console, const std::s
                  {"ACTIVE DEVICES", "activeDevices"}});
 }
 
-void update_hub(ManageClient& client, const ManageConsole& console, const std::string& ref,
+void update_hub(Client& client, const Console& console, const std::string& ref,
                 const json::object& change) {
   const auto& kind = kinds().at("hub");
   const auto changed = client.patch(path_of(kind, ref), change);
@@ -376,4 +375,4 @@ void update_hub(ManageClient& client, const ManageConsole& console, const std::s
   show_thing(client, console, "hub", ref);
 }
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -10,7 +10,7 @@
 #include <iostream>
 #include <thread>
 
-namespace hub {
+namespace hub::manage {
 namespace {
 
 namespace json = boost::json;
@@ -40,11 +40,11 @@ std::string padded(const std::string& text, std::size_t width) {
 
 }  // namespace
 
-void ManageConsole::say(std::string_view line) const {
+void Console::say(std::string_view line) const {
   if (!json) std::cout << line << std::endl;
 }
 
-void ManageConsole::table(const json::array& items, const std::vector<ShownColumn>& columns) const {
+void Console::table(const json::array& items, const std::vector<ShownColumn>& columns) const {
   if (json) {
     std::cout << json::serialize(items) << '\n';
     return;
@@ -67,8 +67,7 @@ void ManageConsole::table(const json::array& items, const std::vector<ShownColum
     print_row([&](const ShownColumn& column) { return cell(item.as_object(), column); });
 }
 
-void ManageConsole::fields(const json::object& object,
-                           const std::vector<ShownColumn>& columns) const {
+void Console::fields(const json::object& object, const std::vector<ShownColumn>& columns) const {
   if (json) {
     std::cout << json::serialize(object) << '\n';
     return;
@@ -81,11 +80,11 @@ void ManageConsole::fields(const json::object& object,
   std::cout.flush();
 }
 
-void ManageConsole::object(const json::object& object) const {
+void Console::object(const json::object& object) const {
   if (json) std::cout << json::serialize(object) << '\n';
 }
 
-bool ManageConsole::confirm(std::string_view question) const {
+bool Console::confirm(std::string_view question) const {
   if (yes) return true;
   if (!isatty(STDIN_FILENO)) return false;
   std::cerr << question << " [y/N] " << std::flush;
@@ -94,7 +93,7 @@ bool ManageConsole::confirm(std::string_view question) const {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-std::string ManageConsole::password(std::string_view prompt) const {
+std::string Console::password(std::string_view prompt) const {
   termios before{};
   const bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
   if (terminal) {
@@ -112,7 +111,7 @@ std::string ManageConsole::password(std::string_view prompt) const {
   return text;
 }
 
-void follow(ManageClient& client, const ManageConsole& console, const std::string& operation) {
+void follow(Client& client, const Console& console, const std::string& operation) {
   const auto path = "/v1/operations/" + operation;
   const auto deadline = std::chrono::steady_clock::now() + kLongestWork;
   std::string told;
@@ -141,7 +140,7 @@ void follow(ManageClient& client, const ManageConsole& console, const std::strin
   }
 }
 
-void carry_out_order(ManageClient& client, const ManageConsole& console, const json::object& order,
+void carry_out_order(Client& client, const Console& console, const json::object& order,
                      const std::string& coupon) {
   const auto number = shown(order, "orderNumber");
   if (!console.json) {
@@ -157,8 +156,8 @@ void carry_out_order(ManageClient& client, const ManageConsole& console, const j
   const auto path = "/v1/orders/" + number;
   if (!console.confirm("Accept the terms and order this?")) {
     client.post(path + ":cancel");
-    throw ManageRefusal("TermsNotAccepted",
-                        "The order was not confirmed, and is cancelled. Confirm it with --yes.");
+    throw Refusal("TermsNotAccepted",
+                  "The order was not confirmed, and is cancelled. Confirm it with --yes.");
   }
   client.post(path + ":confirm", {{"termsAccepted", true}});
   json::object payment;
@@ -171,4 +170,4 @@ void carry_out_order(ManageClient& client, const ManageConsole& console, const j
     console.say("The administrator's password, which is told this once: " + password);
 }
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -8,7 +8,7 @@
 
 #include "manage/client.h"
 
-namespace hub {
+namespace hub::manage {
 
 struct ShownColumn {
   std::string_view title;
@@ -16,7 +16,7 @@ struct ShownColumn {
 };
 
 // What the user of the command line sees and answers.
-class ManageConsole {
+class Console {
  public:
   bool json = false;  // --json: answers as the API gives them
   bool yes = false;   // --yes: confirms what would be asked
@@ -34,11 +34,11 @@ class ManageConsole {
 
 // Shows the work on a resource until it ends; its progress in per cent and by step. Throws
 // std::runtime_error with the reason when it fails.
-void follow(ManageClient& client, const ManageConsole& console, const std::string& operation);
+void follow(Client& client, const Console& console, const std::string& operation);
 
 // Shows an order with its price and terms, has it confirmed, pays, and follows the work. Cancels it
 // when it is not confirmed. Throws as the client does.
-void carry_out_order(ManageClient& client, const ManageConsole& console,
-                     const boost::json::object& order, const std::string& coupon = "");
+void carry_out_order(Client& client, const Console& console, const boost::json::object& order,
+                     const std::string& coupon = "");
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -1,9 +1,9 @@
 #pragma once
 
-namespace hub {
+namespace hub::manage {
 
 // `iothub manage …`: the control plane, and its client. `arguments` begins with "manage". Returns
 // the exit status.
-int run_manage(int count, const char* const* arguments);
+int run(int count, const char* const* arguments);
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -8,7 +8,7 @@
 #include "manage/client.h"
 #include "manage/console.h"
 
-namespace hub {
+namespace hub::manage {
 
 // One resource as a file declares it.
 struct Declared {
@@ -43,9 +43,9 @@ struct DeclaredPlan {
 [[nodiscard]] DeclaredPlan read_plan(const std::filesystem::path& file);
 
 // Shows what is to be made or changed, asks, and does it. A second time there is nothing to do.
-void apply_plan(ManageClient& client, const ManageConsole& console, const DeclaredPlan& plan);
+void apply_plan(Client& client, const Console& console, const DeclaredPlan& plan);
 
 // Shows what of the file is there, asks, and deletes it from the inside out.
-void destroy_plan(ManageClient& client, const ManageConsole& console, const DeclaredPlan& plan);
+void destroy_plan(Client& client, const Console& console, const DeclaredPlan& plan);
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -6,7 +6,7 @@
 
 #include "manage/plan.h"
 
-namespace hub {
+namespace hub::manage {
 namespace {
 
 namespace json = boost::json;
@@ -168,4 +168,4 @@ DeclaredPlan read_plan(const std::filesystem::path& file) {
   return plan;
 }
 
-}  // namespace hub
+}  // namespace hub::manage

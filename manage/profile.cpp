@@ -11,7 +11,7 @@
 #include <sstream>
 #include <stdexcept>
 
-namespace hub {
+namespace hub::manage {
 namespace {
 
 namespace fs = std::filesystem;
@@ -40,7 +40,7 @@ fs::path profile_path() {
   return (base.empty() ? home() / ".config" : fs::path(base)) / "iothub" / "manage.json";
 }
 
-ManageProfile read_profile(const fs::path& path) {
+Profile read_profile(const fs::path& path) {
   std::ifstream file(path);
   std::stringstream content;
   content << file.rdbuf();
@@ -48,16 +48,16 @@ ManageProfile read_profile(const fs::path& path) {
   const auto value = json::parse(content.str(), error);
   if (error || !value.is_object())
     throw std::runtime_error(path.string() + " is not a profile: remove it, and sign in again");
-  ManageProfile profile;
+  Profile profile;
   profile.url = text(value.get_object(), "url", profile.url);
   profile.token = text(value.get_object(), "token", "");
   profile.account = text(value.get_object(), "account", "");
   return profile;
 }
 
-ManageProfile load_profile() {
-  ManageProfile profile;
-  const auto operators = fs::path(kManageDataDir) / kOperatorProfile;
+Profile load_profile() {
+  Profile profile;
+  const auto operators = fs::path(kDataDir) / kOperatorProfile;
   for (const auto& path : {profile_path(), operators}) {
     if (access(path.c_str(), R_OK) != 0) continue;
     profile = read_profile(path);
@@ -69,7 +69,7 @@ ManageProfile load_profile() {
   return profile;
 }
 
-void save_profile(const ManageProfile& profile, const fs::path& path) {
+void save_profile(const Profile& profile, const fs::path& path) {
   fs::create_directories(path.parent_path());
   const auto text = json::serialize(
       json::object{{"url", profile.url}, {"token", profile.token}, {"account", profile.account}});
@@ -84,4 +84,4 @@ void save_profile(const ManageProfile& profile, const fs::path& path) {
   fs::rename(fresh, path);
 }
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -22,7 +22,7 @@
 #include "storage/embedded_database.h"
 #include "storage/migration.h"
 
-namespace hub {
+namespace hub::manage {
 namespace {
 
 namespace fs = std::filesystem;
@@ -33,7 +33,7 @@ constexpr auto kTokenReserve = std::chrono::hours{24 * 30};
 
 // The control plane's own database, beside those of its accounts.
 struct Store {
-  explicit Store(const ManageServeOptions& options) : directory(options.data_dir) {
+  explicit Store(const ServeOptions& options) : directory(options.data_dir) {
     if (!options.database.empty()) {
       url = options.database;
       return;
@@ -47,7 +47,7 @@ struct Store {
   std::string url;
 };
 
-std::unique_ptr<Provider> make_provider(const ManageServeOptions& options) {
+std::unique_ptr<Provider> make_provider(const ServeOptions& options) {
   const ProviderOptions wanted{.installation = options.installation,
                                .data_dir = fs::absolute(options.data_dir) / "instances",
                                .program = fs::read_symlink("/proc/self/exe"),
@@ -81,7 +81,7 @@ std::string operator_token(const Call& call, const fs::path& file) {
 }
 
 // Who started this by sudo is its operator, too.
-void give_to_sudo_user(const ManageProfile& profile) {
+void give_to_sudo_user(const Profile& profile) {
   const char* uid = std::getenv("SUDO_UID");
   const passwd* user = uid ? getpwuid(static_cast<uid_t>(std::atoi(uid))) : nullptr;
   if (!user || user->pw_uid == 0) return;
@@ -119,7 +119,7 @@ void block_the_ends() {
 
 }  // namespace
 
-int serve_manage(const ManageServeOptions& options) {
+int serve(const ServeOptions& options) {
   block_the_ends();
   // Instances run as users of their own, and pass through the data directory; what is secret has
   // its permissions named where it is made.
@@ -148,17 +148,17 @@ int serve_manage(const ManageServeOptions& options) {
       {.apply = [](const std::string& url) { storage::apply_migrations(url); },
        .problem = [](const std::string& url) { return storage::schema_problem(url); }});
 
-  api::ManageApi manage{{.database = database,
-                         .clock = clock,
-                         .settings = settings,
-                         .verifier = verifier,
-                         .isolation = provider->isolation(),
-                         .version = "1"}};
+  api::ManageApi manage_api{{.database = database,
+                             .clock = clock,
+                             .settings = settings,
+                             .verifier = verifier,
+                             .isolation = provider->isolation(),
+                             .version = "1"}};
   http::Server server{{.address = options.address, .port = options.port},
-                      [&](const http::Request& request) { return manage.handle(request); }};
+                      [&](const http::Request& request) { return manage_api.handle(request); }};
 
   const auto file = options.data_dir / kOperatorProfile;
-  ManageProfile profile;
+  Profile profile;
   profile.url = fmt::format("http://{}:{}", options.address, server.port());
   profile.token = database.transact(
       [&](Tx& tx) { return operator_token(Call{tx, clock.now(), settings}, file); });
@@ -177,4 +177,4 @@ int serve_manage(const ManageServeOptions& options) {
   return 0;
 }
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -4,9 +4,9 @@
 #include <filesystem>
 #include <string>
 
-namespace hub {
+namespace hub::manage {
 
-struct ManageServeOptions {
+struct ServeOptions {
   std::string address = "127.0.0.1";
   std::uint16_t port = 7880;  // 0: a free one
   std::filesystem::path data_dir;
@@ -21,6 +21,6 @@ struct ManageServeOptions {
 
 // Runs the control plane until SIGINT or SIGTERM. Instances go on without it. Throws
 // std::runtime_error when it cannot start.
-int serve_manage(const ManageServeOptions& options);
+int serve(const ServeOptions& options);
 
-}  // namespace hub
+}  // namespace hub::manage

@@ -53,7 +53,7 @@ int run(const hub::CommandLine& line) {
 int main(int count, char** arguments) {
   try {
     if (count > 1 && std::string_view(arguments[1]) == "manage")
-      return hub::run_manage(count - 1, arguments + 1);
+      return hub::manage::run(count - 1, arguments + 1);
     const auto parsed = hub::parse_command_line(count, arguments, std::cout, std::cerr);
     if (const auto* status = std::get_if<int>(&parsed)) return *status;
     return run(std::get<hub::CommandLine>(parsed));
