@@ -50,21 +50,28 @@ function(hub_module name)
   endif()
 endfunction()
 
-# hub_test(name SOURCES a_test.cpp … DEPS hub_x … [ONE_ENTRY])
+# hub_test(name SOURCES a_test.cpp … DEPS hub_x … [E2E] [ONE_ENTRY])
 # One GoogleTest program per module; each case is a ctest entry, or with ONE_ENTRY all of them are
-# one, because they share a server.
+# one, because they share a server. E2E: tests of built programs, not of parts. The label of each
+# entry says which, and the target unit_tests builds the others.
 include(GoogleTest)
+add_custom_target(unit_tests)
 function(hub_test name)
-  cmake_parse_arguments(ARG "ONE_ENTRY" "" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "E2E;ONE_ENTRY" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} hub_testing)
   target_precompile_headers(${name} REUSE_FROM hub_testing)
+  set(label e2e)
+  if(NOT ARG_E2E)
+    set(label unit)
+    add_dependencies(unit_tests ${name})
+  endif()
   if(ARG_ONE_ENTRY)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS ${label})
   else()
-    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120)
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120 LABELS ${label})
   endif()
 endfunction()
 

@@ -1,0 +1,25 @@
+# shellcheck shell=bash
+# What .ci/run and .ci/full share.
+export CI=true
+exec </dev/null
+
+section() {
+  local name=$1 start=$SECONDS
+  shift
+  printf '\n=== %s\n' "$name"
+  "$@" || {
+    printf '\n=== FAILED: %s, after %d s\n' "$name" $((SECONDS - start))
+    exit 1
+  }
+  printf '=== passed: %s, %d s\n' "$name" $((SECONDS - start))
+}
+
+formatted() {
+  git ls-files -z -- '*.cpp' '*.h' | xargs -0 -r clang-format-19 --dry-run -Werror
+}
+
+tested() {
+  local preset=$1
+  shift
+  ctest --preset "$preset" --parallel "$(nproc)" "$@"
+}
