@@ -78,12 +78,21 @@ class Message : public boost::intrusive_ref_counter<Message, boost::thread_safe_
   std::optional<Timestamp> expires_at_;
 };
 
-// Names one acknowledgement that the broker owes to a client. Only the broker looks inside;
-// storage keeps it with a batch and hands it back when that batch has committed.
+// Names one thing that the broker owes once what was taken before is durable. Only the broker looks
+// inside; storage keeps it with a batch and hands it back when that batch has committed.
 struct AckToken {
-  std::uint64_t session = 0;
-  std::uint32_t detail = 0;
-  std::uint32_t bytes = 0;  // what storage holds of the message until then
+  enum class Owed : std::uint8_t {
+    puback,
+    pubrec,
+    pubcomp,
+    connack,       // and all output behind it
+    session_gone,  // no packet: what was durable of a former session is so no more
+  };
+
+  std::uint64_t session = 0;  // its handle; 0: none
+  std::uint32_t bytes = 0;    // what storage holds of the message until then
+  std::uint16_t packet_id = 0;
+  Owed owed = Owed::puback;
 };
 
 }  // namespace hub

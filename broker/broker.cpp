@@ -106,7 +106,7 @@ Broker::Totals Broker::totals() const {
       totals.counters += shard.counters();
       totals.connections += shard.connection_count();
       totals.sessions += shard.session_count();
-      totals.parked_bytes += shard.parked_bytes();
+      totals.parked_bytes += static_cast<std::size_t>(shard.parked_bytes());
     });
   }
   return totals;

@@ -27,11 +27,10 @@ class Broker {
   // Makes the sink of a shard, on that shard's thread. `listener` is the shard.
   using SinkFactory = std::function<std::unique_ptr<PublishSink>(
       std::uint32_t shard, boost::asio::io_context& io, SinkListener& listener)>;
-  // Every session that storage knew when the hub started.
+  // Those that the database holds.
   using StoredSessions = std::vector<StoredSession>;
 
-  // Starts the shards' threads; they take no connections before listen(). Takes the sessions, which
-  // may be much memory, and has let go of them when it returns.
+  // Starts the shards' threads; they take no connections before listen().
   Broker(const Options& options, std::uint32_t shards, const SinkFactory& make_sink,
          StoredSessions sessions);
   ~Broker();  // stop() with no grace, if it was not called

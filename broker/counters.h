@@ -2,42 +2,26 @@
 
 #include <cstdint>
 
+#include "broker/session/session_counters.h"
+
 namespace hub::broker {
 
-// What happened on one shard since the start. Each way in which a message is not delivered has a
-// counter of its own. Written by the shard's thread alone; read there too (Broker::counters()).
+// What happened on one shard since the start. Written by the shard's thread alone; read there too
+// (Broker::totals()).
 #define HUB_BROKER_COUNTERS(X) \
   X(connections_accepted)      \
-  X(connections_refused)       \
   X(connections_closed)        \
-  X(sessions_taken_over)       \
-  X(sessions_expired)          \
-  X(keep_alive_timeouts)       \
-  X(malformed_packets)         \
-  X(protocol_errors)           \
-  X(packets_received)          \
-  X(publishes_received)        \
-  X(publish_bytes_received)    \
-  X(publishes_duplicate)       \
-  X(publishes_refused)         \
-  X(publishes_over_quota)      \
-  X(publishes_over_daily_cap)  \
   X(publishers_stopped)        \
-  X(subscriptions_refused)     \
-  X(acknowledgements_sent)     \
-  X(deliveries_sent)           \
-  X(dropped_slow_subscriber)   \
-  X(dropped_queue_full)        \
-  X(dropped_expired)           \
-  X(dropped_too_large)         \
-  X(dropped_session_ended)     \
   X(dropped_republish_depth)   \
-  X(dropped_retained_full)
+  X(dropped_retained_full)     \
+  HUB_SESSION_COUNTERS(X)
 
-struct Counters {
-#define HUB_COUNTER(name) std::uint64_t name = 0;
-  HUB_BROKER_COUNTERS(HUB_COUNTER)
-#undef HUB_COUNTER
+struct Counters : SessionCounters {
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_closed = 0;
+  std::uint64_t publishers_stopped = 0;  // times that one had to wait for storage
+  std::uint64_t dropped_republish_depth = 0;
+  std::uint64_t dropped_retained_full = 0;
 
   Counters& operator+=(const Counters& other) {
 #define HUB_COUNTER(name) name += other.name;
@@ -46,7 +30,7 @@ struct Counters {
     return *this;
   }
 
-  // Calls f(name, value) for each, in the order above.
+  // Calls f(name, value) for each.
   template <class F>
   void for_each(F f) const {
 #define HUB_COUNTER(name) f(#name, name);

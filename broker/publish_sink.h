@@ -6,8 +6,8 @@
 
 #include "base/durable_change.h"
 #include "base/message.h"
+#include "base/meter.h"
 #include "base/sink_route.h"
-#include "broker/meter.h"
 
 namespace hub::broker {
 

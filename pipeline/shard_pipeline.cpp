@@ -46,7 +46,7 @@ std::int64_t ShardPipeline::room_bytes() const noexcept {
   return bound_bytes_ - static_cast<std::int64_t>(writer_.held_bytes());
 }
 
-broker::Meter* ShardPipeline::meter() noexcept { return usage_ ? &usage_->meter() : nullptr; }
+Meter* ShardPipeline::meter() noexcept { return usage_ ? &usage_->meter() : nullptr; }
 
 bool ShardPipeline::idle() const noexcept { return writer_.idle() && booking_.idle(); }
 

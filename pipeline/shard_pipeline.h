@@ -47,7 +47,7 @@ class ShardPipeline final : public ShardOwned, public broker::PublishSink, priva
   void end_of_turn() override;
   void prepare_stop() override;
   [[nodiscard]] std::int64_t room_bytes() const noexcept override;
-  [[nodiscard]] broker::Meter* meter() noexcept override;
+  [[nodiscard]] Meter* meter() noexcept override;
   [[nodiscard]] bool idle() const noexcept override;
 
   struct Report {

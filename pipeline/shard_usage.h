@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/message.h"
-#include "broker/meter.h"
+#include "base/meter.h"
 #include "pipeline/day_allowance.h"
 #include "storage/batch_writer.h"
 
@@ -29,7 +29,7 @@ class ShardUsage {
   ShardUsage(std::string meter, DayAllowance* allowance, Timestamp now);
 
   // As long-lived as this object.
-  [[nodiscard]] broker::Meter& meter() noexcept { return meter_; }
+  [[nodiscard]] Meter& meter() noexcept { return meter_; }
 
   // Around each turn of the shard's loop.
   void begin_turn(Timestamp now);
@@ -47,7 +47,7 @@ class ShardUsage {
 
   const std::string name_;
   DayAllowance* const allowance_;
-  broker::Meter meter_;
+  Meter meter_;
   std::int32_t today_ = 0;
 };
 

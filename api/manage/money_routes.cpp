@@ -14,7 +14,7 @@ Answer get_the_wallet(const Turn& turn) {
 }
 
 PageOf page_of_ledger(const Turn& turn, int offset, int limit) {
-  return page_of(count_ledger(turn.call, turn.account),
+  return page_of(count_statement(turn.call, turn.account),
                  list_statement(turn.call, turn.account, offset, limit));
 }
 

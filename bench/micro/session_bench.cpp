@@ -8,7 +8,7 @@
 #include "broker/session/inbound_flows.h"
 #include "broker/session/outbound_flows.h"
 
-namespace hub::mqtt {
+namespace hub::broker {
 namespace {
 
 void require(bool condition) {
@@ -77,4 +77,4 @@ void outbound_qos1(benchmark::State& state) {
 BENCHMARK(outbound_qos1)->Arg(1)->Arg(50)->Arg(1'000);
 
 }  // namespace
-}  // namespace hub::mqtt
+}  // namespace hub::broker

@@ -93,6 +93,13 @@ DecodeResult<PublishView> decode_publish(ProtocolVersion version, std::uint8_t f
   return result;
 }
 
+std::optional<std::string_view> peek_publish_topic(std::string_view body) noexcept {
+  WireReader in{body};
+  const std::size_t bytes = in.u16();
+  if (in.failed() || bytes > in.left()) return std::nullopt;
+  return body.substr(in.offset(), bytes);
+}
+
 void append_forwarded_properties(std::string& out, std::string_view raw) {
   // `raw` was decoded before: what follows only finds where each property ends.
   std::size_t kept_from = 0;

@@ -53,6 +53,14 @@ struct PublishView {
 [[nodiscard]] DecodeResult<PublishView> decode_publish(ProtocolVersion version, std::uint8_t flags,
                                                        std::string_view body) noexcept;
 
+// The topic of a PUBLISH of which only a part has come; nothing when that part does not hold it
+// whole. It is not checked: that is decode_publish()'s, once all is there. `body` as much as is
+// there.
+[[nodiscard]] std::optional<std::string_view> peek_publish_topic(std::string_view body) noexcept;
+[[nodiscard]] inline Qos publish_qos(std::uint8_t flags) {
+  return static_cast<Qos>(flags >> 1 & 0x03);
+}
+
 // Appends those properties of a PUBLISH or a will that travel on to subscribers unchanged and in
 // their order (MQTT 5.0 section 3.3.2.3): all but the topic alias, the message expiry, which the
 // hub counts down, and the will delay. raw: from a successful decode.

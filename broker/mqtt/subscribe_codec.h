@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
+#include "base/subscription_options.h"
 #include "broker/mqtt/decode_error.h"
 #include "broker/mqtt/packet_id.h"
 #include "broker/mqtt/protocol.h"
-#include "base/subscription_options.h"
 
 namespace hub::mqtt {
 

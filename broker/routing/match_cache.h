@@ -6,15 +6,15 @@
 #include <string>
 #include <string_view>
 
-#include "base/text_hash.h"
 #include "base/sink_route.h"
+#include "base/text_hash.h"
 #include "broker/routing/subscription_index.h"
 
 namespace hub::broker {
 
 // Who gets the messages of a topic.
 struct Interest {
-  Matches matches;                          // subscribers
+  Matches matches;                        // subscribers
   const SinkRoute* sink_route = nullptr;  // rules
 };
 

@@ -15,8 +15,7 @@ class Subscription {
   static constexpr std::uint32_t kMaxIdentifier = (1u << 28) - 1;  // MQTT 5.0 section 3.8.2.1.2
 
   // identifier: the Subscription Identifier, 0 when there is none.
-  Subscription(std::uint32_t subscriber, SubscriptionOptions options,
-               std::uint32_t identifier = 0)
+  Subscription(std::uint32_t subscriber, SubscriptionOptions options, std::uint32_t identifier = 0)
       : subscriber_(subscriber),
         identifier_(identifier),
         qos_(static_cast<unsigned>(options.qos)),

@@ -1,6 +1,6 @@
 #include "broker/session/inbound_flows.h"
 
-namespace hub::mqtt {
+namespace hub::broker {
 
 InboundFlows::Arrival InboundFlows::arrival(PacketId id, Qos qos, bool dup) {
   Flow* const flow = flows_.find(id);
@@ -73,4 +73,4 @@ InboundFlows::Release InboundFlows::release(PacketId id) {
   return flow->durable ? Release::after_commit : Release::free_now;
 }
 
-}  // namespace hub::mqtt
+}  // namespace hub::broker

@@ -6,7 +6,7 @@
 #include "broker/mqtt/packet_id.h"
 #include "broker/session/packet_id_table.h"
 
-namespace hub::mqtt {
+namespace hub::broker {
 
 // The receiver's half of a session's QoS 1 and 2 flows (MQTT 5.0 section 4.3): which of the
 // client's packet ids are in use, and how far each flow has come. No I/O, no clock.
@@ -83,4 +83,4 @@ class InboundFlows {
   PacketIdTable<Flow> flows_;
 };
 
-}  // namespace hub::mqtt
+}  // namespace hub::broker

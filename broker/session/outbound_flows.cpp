@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace hub::mqtt {
+namespace hub::broker {
 
 const OutboundFlows::Flow& OutboundFlows::start(Delivery delivery) {
   window_.push_back({PacketId{next_id_}, State::awaiting_ack, false, std::move(delivery)});
@@ -96,4 +96,4 @@ bool OutboundFlows::pubrec(PacketId id) {
   return true;
 }
 
-}  // namespace hub::mqtt
+}  // namespace hub::broker

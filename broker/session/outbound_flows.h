@@ -7,7 +7,9 @@
 #include "base/message.h"
 #include "broker/mqtt/packet_id.h"
 
-namespace hub::mqtt {
+namespace hub::broker {
+
+using mqtt::PacketId;
 
 // One message for one subscriber.
 struct Delivery {
@@ -99,4 +101,4 @@ class OutboundFlows {
   std::uint16_t next_resend_ = 1;  // no older flow is to be sent again
 };
 
-}  // namespace hub::mqtt
+}  // namespace hub::broker

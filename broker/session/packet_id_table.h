@@ -6,7 +6,9 @@
 
 #include "broker/mqtt/packet_id.h"
 
-namespace hub::mqtt {
+namespace hub::broker {
+
+using mqtt::PacketId;
 
 // The packet ids of a session that are in use, each with a small trivial T. Allocates only while
 // more are in use than ever before.
@@ -94,4 +96,4 @@ class PacketIdTable {
   std::size_t size_ = 0;
 };
 
-}  // namespace hub::mqtt
+}  // namespace hub::broker

@@ -1,14 +1,13 @@
 #pragma once
 
-#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "base/file_descriptor.h"
-#include "base/steady_time.h"
-#include "broker/mqtt/protocol.h"
+#include "broker/transport/transport.h"
 
 namespace hub::broker {
 
@@ -37,61 +36,101 @@ class BufferPool {
   std::vector<Buffer> free_;
 };
 
-// One network connection of one client: the socket, what is half received, what is not yet sent.
-// Owned by a shard; knows nothing of packets.
+// What all connections of a shard are read into, one after the other.
+class ReadBuffer {
+ public:
+  static constexpr std::size_t kBytes = 256 * 1024;
+
+  ReadBuffer();
+  [[nodiscard]] char* data() const noexcept { return bytes_.get(); }
+
+ private:
+  std::unique_ptr<char[]> bytes_;  // kPayloadPadding more than are ever filled
+};
+
+// One network connection: its transport, what came over it and was not handled, and what is to be
+// sent over it. An idle one holds no buffer. Owned by a shard; knows nothing of packets.
 class Connection {
  public:
-  using Handle = std::uint64_t;
-
-  enum class Stage : std::uint8_t {
-    awaiting_connect,  // nothing but CONNECT is allowed
+  enum class State : std::uint8_t {
     open,
-    closing,  // the last packet is written or being written; what comes in is thrown away
-    closed,   // the socket is gone; the object goes at the end of the turn
+    closing,  // what is written goes out; what comes in is thrown away
+    closed,   // the transport is gone; the object goes at the end of the turn
+  };
+  // Why it is not read.
+  enum class Hold : std::uint8_t {
+    storage = 1,      // waits until storage has room again
+    output_full = 2,  // waits until the client has read what it asked for
+    output_kept = 4,  // what is written waits for a commit, and so does all behind it
   };
 
-  explicit Connection(FileDescriptor accepted) : socket(std::move(accepted)) {}
+  explicit Connection(Transport transport) : transport_(std::move(transport)) {}
 
-  FileDescriptor socket;
-  std::uint32_t armed_events = 0;  // what the poller watches for
-  Stage stage = Stage::awaiting_connect;
-  mqtt::ProtocolVersion version = mqtt::ProtocolVersion::v311;
-  bool parked = false;              // waits until storage has room again
-  bool output_full = false;         // waits until the client has read what it asked for
-  bool output_held = false;         // CONNACK waits for a commit, and all behind it
-  bool dirty = false;               // in the shard's list of connections to flush
-  bool problem_information = true;  // MQTT 5.0 section 3.1.2.11.7
-  std::uint16_t keep_alive_seconds = 0;
-  std::uint32_t parked_bytes = 0;  // of `partial`, while parked
-  std::uint32_t max_packet_to_client = 0xFFFF'FFFF;
-  std::uint64_t session = 0;  // handle; 0 before CONNECT and once closed
-  SteadyTime deadline;        // of the stage: CONNECT is due, or the linger ends
-  SteadyTime last_received;
+  State state = State::open;
+  bool to_flush = false;  // in the shard's list of those with something to send
 
-  // A packet that has not come whole, and in front of it nothing.
-  std::unique_ptr<std::string> partial;
-
-  [[nodiscard]] bool sends() const noexcept { return stage == Stage::open; }
-  [[nodiscard]] std::size_t unsent_bytes() const noexcept {
-    return out_ ? out_->size() - sent_ : 0;
+  [[nodiscard]] bool is_held() const noexcept { return holds_ != 0; }
+  [[nodiscard]] bool is_held(Hold hold) const noexcept {
+    return (holds_ & static_cast<std::uint8_t>(hold)) != 0;
   }
+  void hold(Hold hold) noexcept { holds_ |= static_cast<std::uint8_t>(hold); }
+  void release(Hold hold) noexcept { holds_ &= static_cast<std::uint8_t>(~static_cast<int>(hold)); }
+  void release_all() noexcept { holds_ = 0; }
+
+  // --- Input
+
+  struct Input {
+    Transport::Result result = Transport::Result::would_block;
+    // On `done`: all that there is to handle, what was unread in front; kPayloadPadding more bytes
+    // are readable past its end. Valid until keep(), drop_unread(), or the next read() with
+    // `buffer`.
+    std::string_view bytes{};
+  };
+  // Reads at most `most` bytes, by one system call.
+  [[nodiscard]] Input read(ReadBuffer& buffer, std::size_t most);
+  // The same without reading: `would_block` when nothing is unread.
+  [[nodiscard]] Input unread(ReadBuffer& buffer);
+  // How many of the bytes that were given last were not handled: they stay unread. The rest of one
+  // read at most, and so bounded by what read() was allowed and the longest packet.
+  void keep(std::string_view rest);
+  void drop_unread() { unread_.reset(); }
+  [[nodiscard]] std::size_t unread_bytes() const noexcept { return unread_ ? unread_->size() : 0; }
+  [[nodiscard]] std::string_view unread_input() const noexcept {
+    return unread_ ? std::string_view{*unread_} : std::string_view{};
+  }
+
+  // --- Output
 
   // Where to append what is to be sent.
   [[nodiscard]] std::string& out(BufferPool& pool) {
     if (!out_) out_ = pool.take();
     return *out_;
   }
-
-  enum class Flush : std::uint8_t { all_sent, socket_full, failed };
-  // Gives the socket what it takes, without waiting: one system call in the common case.
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept {
+    return out_ ? out_->size() - sent_ : 0;
+  }
+  enum class Flush : std::uint8_t { all_sent, transport_full, failed };
+  // Gives the transport what it takes, without waiting: one system call in the common case.
   [[nodiscard]] Flush flush(BufferPool& pool);
 
-  // "127.0.0.1:40112", for the log.
-  [[nodiscard]] std::string peer() const;
+  [[nodiscard]] Transport& transport() noexcept { return transport_; }
+  [[nodiscard]] const Transport& transport() const noexcept { return transport_; }
+
+  // What the poller watches for, when it is not what it watched for already (EPOLLIN, EPOLLOUT).
+  [[nodiscard]] bool set_watched(std::uint32_t events) noexcept {
+    const auto wanted = static_cast<std::uint8_t>(events);
+    if (wanted == watched_) return false;
+    watched_ = wanted;
+    return true;
+  }
 
  private:
+  std::uint8_t holds_ = 0;
+  std::uint8_t watched_ = 0;
+  Transport transport_;
+  std::uint32_t sent_ = 0;  // of *out_
+  std::unique_ptr<std::string> unread_;
   BufferPool::Buffer out_;
-  std::size_t sent_ = 0;  // of *out_
 };
 
 }  // namespace hub::broker

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "broker/broker.h"
+#include "broker/client.h"
 #include "broker/session/session.h"
-#include "broker/transport/connection.h"
 #include "tests/support/allocation_count.h"
 #include "tests/support/raw_mqtt_client.h"
 
@@ -22,8 +22,8 @@ using test::RawMqttClient;
 // A fleet is mostly idle: a device costs these two objects, its client id, and its subscriptions.
 TEST(ObjectSizes, OfAnIdleDeviceStaySmall) {
   EXPECT_LE(sizeof(Session), 192u);
-  EXPECT_LE(sizeof(Connection), 96u);
-  EXPECT_LE(sizeof(mqtt::InboundFlows), 48u) << "made by the first QoS 1 or 2 publish";
+  EXPECT_LE(sizeof(Client), 96u) << "its connection and its channel";
+  EXPECT_LE(sizeof(InboundFlows), 48u) << "made by the first QoS 1 or 2 publish";
 }
 
 // Counts what the shard's thread allocates, and commits every batch at the end of its turn.

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "base/message.h"
+#include "base/subscription_options.h"
 #include "broker/mqtt/decode_error.h"
 #include "broker/mqtt/property.h"
 #include "broker/mqtt/protocol.h"
-#include "base/subscription_options.h"
 
 // The client's side of MQTT, for tests: encoders that also produce what a client must not send,
 // and decoders that own what they decode.

@@ -38,9 +38,9 @@ std::uint64_t remote_shards(SubscriptionIndex& index, std::string_view topic) {
 
 TEST(Subscription, KeepsEveryOptionInEightBytes) {
   const SubscriptionOptions options{.qos = Qos::exactly_once,
-                                          .no_local = true,
-                                          .retain_as_published = true,
-                                          .retain_handling = RetainHandling::do_not_send};
+                                    .no_local = true,
+                                    .retain_as_published = true,
+                                    .retain_handling = RetainHandling::do_not_send};
   const Subscription all{Subscription::kMaxSubscriber, options, Subscription::kMaxIdentifier};
   EXPECT_EQ(all.subscriber(), Subscription::kMaxSubscriber);
   EXPECT_EQ(all.identifier(), Subscription::kMaxIdentifier);

@@ -5,7 +5,7 @@
 #include "broker/session/inbound_flows.h"
 #include "broker/session/outbound_flows.h"
 
-namespace hub::mqtt {
+namespace hub::broker {
 namespace {
 
 using Arrival = InboundFlows::Arrival;
@@ -210,4 +210,4 @@ TEST(OutboundFlows, TakeOnlyTheAcknowledgementThatAFlowWaitsFor) {
 }
 
 }  // namespace
-}  // namespace hub::mqtt
+}  // namespace hub::broker

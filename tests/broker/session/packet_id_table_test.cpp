@@ -5,7 +5,7 @@
 #include <map>
 #include <random>
 
-namespace hub::mqtt {
+namespace hub::broker {
 namespace {
 
 struct Mark {
@@ -75,4 +75,4 @@ TEST(PacketIdTable, HoldsEveryIdThatThereIs) {
 }
 
 }  // namespace
-}  // namespace hub::mqtt
+}  // namespace hub::broker

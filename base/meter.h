@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace hub::broker {
+namespace hub {
 
 // Counts what the devices of a shard send and get, for a bill. The shard counts; its sink, which
 // owns the meter, takes the counts away to make them durable. Every call on the shard's thread.
@@ -83,4 +83,4 @@ class Meter {
   std::vector<std::pair<std::int32_t, std::string>> devices_;
 };
 
-}  // namespace hub::broker
+}  // namespace hub

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace hub::broker {
+namespace hub {
 
 // Objects named by handles that are never taken for another object's: slot number in the low 32
 // bits, the slot's generation above. 0 names nothing. One thread's.
@@ -67,4 +67,4 @@ class SlotMap {
   std::size_t size_ = 0;
 };
 
-}  // namespace hub::broker
+}  // namespace hub
