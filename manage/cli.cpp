@@ -115,123 +115,6 @@ void add_serve(CLI::App& app, Options& options) {
   sub->callback([&options] { options.run = [](Options& o) { return manage::serve(o.serve); }; });
 }
 
-void add_accounts(CLI::App& app, Options& options) {
-  auto* account = group(app, "account", "accounts, and who is behind them");
-  const auto named = [&](CLI::App* sub) {
-    sub->add_option("NAME", options.name, "The account")->required();
-    return sub;
-  };
-  named(add(*account, options, "create", "make an account, and act for it from now on",
-            [](Client& c, Options& o) { create_account(c, o.console, o.name, o.ask_password); }))
-      ->add_flag("--password", options.ask_password, "Ask for its password; else a random one");
-  named(add(*account, options, "login", "sign in with its password",
-            [](Client& c, Options& o) { sign_in(c, o.console, o.name); }));
-  named(add(*account, options, "use", "act for it from now on",
-            [](Client& c, Options& o) { use_account(c, o.console, o.name); }));
-  auto* verify =
-      named(add(*account, options, "verify", "verify who is behind it", [](Client& c, Options& o) {
-        verify_account(c, o.console, o.name, {o.enterprise, o.subject, o.number, o.details});
-      }));
-  auto* kind = verify->add_option_group("kind");
-  kind->add_flag("--personal", options.personal, "A person");
-  kind->add_flag("--enterprise", options.enterprise, "A company");
-  kind->require_option(1);
-  verify->add_option("--name", options.subject, "The person's or the company's name")->required();
-  verify->add_option("--id-number", options.number, "Identity number or social credit code")
-      ->required();
-  verify->add_option("--details", options.details, "For the reviewer");
-  named(add(*account, options, "approve", "operator: approve its verification",
-            [](Client& c, Options& o) { decide_account(c, o.console, o.name, true, ""); }));
-  named(add(*account, options, "reject", "operator: reject its verification",
-            [](Client& c, Options& o) { decide_account(c, o.console, o.name, false, o.reason); }))
-      ->add_option("--reason", options.reason, "For the account to read")
-      ->required();
-  add(*account, options, "confirm-remittance", "type back the amount that arrived",
-      [](Client& c, Options& o) { confirm_remittance(c, o.console, o.amount); })
-      ->add_option("AMOUNT", options.amount, "Such as 0.37")
-      ->required();
-  auto* quota = named(
-      add(*account, options, "quota", "operator: give it another quota", [](Client& c, Options& o) {
-        c.put("/v1/accounts/" + url_encoded(o.name) + "/quotas/" + url_encoded(o.ref),
-              {{"value", o.value}});
-      }));
-  quota->add_option("QUOTA", options.ref, "Such as hubs")->required();
-  quota->add_option("VALUE", options.value, "0 or more")->required();
-  add_listing(*account, options, "account");
-
-  auto* token = group(app, "token", "API tokens");
-  add(*token, options, "list", "show all",
-      [](Client& c, Options& o) { list_things(c, o.console, "token"); });
-  auto* make = add(*token, options, "create", "make one; its secret is shown this once",
-                   [](Client& c, Options& o) {
-                     const auto made = c.post(
-                         "/v1/tokens", {{"name", o.name},
-                                        {"scopes", json::array(o.scopes.begin(), o.scopes.end())},
-                                        {"days", o.days}});
-                     o.console.object(made);
-                     o.console.say(shown(made, "secret"));
-                   });
-  make->add_option("--name", options.name, "For the list")->required();
-  make->add_option("--scope", options.scopes, "read, write, pay, operator")->capture_default_str();
-  make->add_option("--days", options.days, "Until it expires")->capture_default_str();
-  add(*token, options, "revoke", "revoke one",
-      [](Client& c, Options& o) { c.remove("/v1/tokens/" + url_encoded(o.ref)); })
-      ->add_option("ID", options.ref)
-      ->required();
-}
-
-void add_money(CLI::App& app, Options& options) {
-  auto* wallet = group(app, "wallet", "cash and coupons");
-  add(*wallet, options, "show", "what there is", [](Client& c, Options& o) {
-    o.console.fields(c.get("/v1/wallet"), {{"cash", "cashBalance"},
-                                           {"coupons", "couponBalance"},
-                                           {"owed", "owed"},
-                                           {"warnings", "warnings"}});
-  });
-  auto* deposit_command =
-      add(*wallet, options, "deposit", "operator: write down a deposit",
-          [](Client& c, Options& o) { deposit(c, o.console, o.name, o.amount, o.reference); });
-  deposit_command->add_option("ACCOUNT", options.name)->required();
-  deposit_command->add_option("AMOUNT", options.amount, "Such as 100.00")->required();
-  deposit_command->add_option("--reference", options.reference,
-                              "The same twice is one deposit; else each call is one");
-  add(*wallet, options, "ledger", "what came and went",
-      [](Client& c, Options& o) { list_things(c, o.console, "ledger"); });
-  add(*wallet, options, "coupons", "the account's coupons",
-      [](Client& c, Options& o) { list_things(c, o.console, "coupon"); });
-  add(*wallet, options, "bind", "make a coupon the account's",
-      [](Client& c, Options& o) { o.console.object(c.post("/v1/coupons", {{"number", o.ref}})); })
-      ->add_option("NUMBER", options.ref)
-      ->required();
-
-  auto* order = group(app, "order", "orders");
-  add_listing(*order, options, "order");
-  const auto act = [&](const char* verb, const char* help, json::object body) {
-    return add(*order, options, verb, help,
-               [verb = std::string(verb), body](Client& c, Options& o) {
-                 auto fields = body;
-                 if (!o.coupon.empty()) fields["coupon"] = o.coupon;
-                 o.console.object(c.post("/v1/orders/" + url_encoded(o.ref) + ":" + verb, fields));
-               });
-  };
-  act("confirm", "accept an order's terms", {{"termsAccepted", true}})
-      ->add_option("NUMBER", options.ref)
-      ->required();
-  auto* pay = act("pay", "pay an order", {});
-  pay->add_option("NUMBER", options.ref)->required();
-  pay->add_option("--coupon", options.coupon, "Of a package: the one to use");
-  act("cancel", "cancel an order", {})->add_option("NUMBER", options.ref)->required();
-
-  auto* bill = group(app, "bill", "bills");
-  add(*bill, options, "list", "show all", [](Client& c, Options& o) {
-    list_things(c, o.console, "bill",
-                o.resource.empty() ? "" : "?resource=" + url_encoded(o.resource));
-  })->add_option("--resource", options.resource, "Of this one only, by its id");
-  add_listing(*group(app, "operation", "work on the machine"), options, "operation");
-  add(*group(app, "region", "regions and their zones"), options, "list", "show all",
-      [](Client& c, Options& o) { list_things(c, o.console, "region"); });
-}
-
 void add_plans(CLI::App& app, Options& options) {
   add(app, options, "apply", "make everything as a file says; shows a plan first",
       [](Client& c, Options& o) { apply_plan(c, o.console, read_plan(o.file)); })
@@ -251,7 +134,9 @@ int run(int count, const char* const* arguments) {
   app.require_subcommand(1);
   add_serve(app, options);
   add_accounts(app, options);
-  add_money(app, options);
+  add_tokens(app, options);
+  add_wallet(app, options);
+  add_orders(app, options);
   add_networks(app, options);
   add_rds(app, options);
   add_hubs(app, options);

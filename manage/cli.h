@@ -51,6 +51,12 @@ void add_deletion(CLI::App& parent, Options& options, const std::string& kind);
 [[nodiscard]] boost::json::object given(
     std::initializer_list<std::pair<const char*, std::string>> fields);
 
+// Who buys, and what it costs: cli_accounts.cpp.
+void add_accounts(CLI::App& app, Options& options);
+void add_tokens(CLI::App& app, Options& options);
+void add_wallet(CLI::App& app, Options& options);
+void add_orders(CLI::App& app, Options& options);
+
 // What is made on the machine: cli_instances.cpp.
 void add_networks(CLI::App& app, Options& options);
 void add_rds(CLI::App& app, Options& options);

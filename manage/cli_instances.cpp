@@ -27,9 +27,7 @@ json::object hub_size(const Options& o) {
   return body;
 }
 
-}  // namespace
-
-void add_networks(CLI::App& app, Options& options) {
+void add_vpcs(CLI::App& app, Options& options) {
   auto* vpc = group(app, "vpc", "private networks");
   auto* make = add(*vpc, options, "create", "make one", [](Client& c, Options& o) {
     create_thing(c, o.console, "vpc",
@@ -44,9 +42,11 @@ void add_networks(CLI::App& app, Options& options) {
   make->add_option("--description", options.description);
   add_listing(*vpc, options, "vpc");
   add_deletion(*vpc, options, "vpc");
+}
 
+void add_subnets(CLI::App& app, Options& options) {
   auto* subnet = group(app, "subnet", "their subnets");
-  make = add(*subnet, options, "create", "make one", [](Client& c, Options& o) {
+  auto* make = add(*subnet, options, "create", "make one", [](Client& c, Options& o) {
     create_thing(c, o.console, "subnet",
                  given({{"vpc", o.vpc},
                         {"name", o.name},
@@ -59,58 +59,66 @@ void add_networks(CLI::App& app, Options& options) {
   make->add_option("--description", options.description);
   add_listing(*subnet, options, "subnet");
   add_deletion(*subnet, options, "subnet");
+}
 
+void make_group(Client& client, Options& o) {
+  create_thing(client, o.console, "sg",
+               given({{"vpc", o.vpc}, {"name", o.name}, {"description", o.description}}));
+}
+
+void add_rule(Client& client, Options& o) {
+  json::object rule{{"direction", o.direction}, {"protocol", o.protocol}};
+  if (!o.cidr.empty()) rule["addressPrefix"] = o.cidr;
+  if (o.port) rule["fromPort"] = o.port;
+  if (o.port) rule["toPort"] = o.to_port ? o.to_port : o.port;
+  const auto made = client.post("/v1/security-groups/" + url_encoded(o.ref) + "/rules", rule);
+  o.console.object(made);
+  o.console.say("The rule " + shown(made, "ruleId") + " is in force.");
+}
+
+void remove_rule(Client& client, Options& o) {
+  client.remove("/v1/security-groups/" + url_encoded(o.ref) + "/rules/" + url_encoded(o.rule));
+}
+
+void add_security_groups(CLI::App& app, Options& options) {
   auto* sg = group(app, "sg", "security groups");
-  make =
-      add(*sg, options, "create", "make one, which lets nothing in yet", [](Client& c, Options& o) {
-        create_thing(c, o.console, "sg",
-                     given({{"vpc", o.vpc}, {"name", o.name}, {"description", o.description}}));
-      });
+  auto* make = add(*sg, options, "create", "make one, which lets nothing in yet", make_group);
   make->add_option("--vpc", options.vpc)->required();
   make->add_option("--name", options.name)->required();
   make->add_option("--description", options.description);
-  auto* allow = add(*sg, options, "allow", "add a rule", [](Client& c, Options& o) {
-    json::object rule{{"direction", o.direction}, {"protocol", o.protocol}};
-    if (!o.cidr.empty()) rule["addressPrefix"] = o.cidr;
-    if (o.port) rule["fromPort"] = o.port;
-    if (o.port) rule["toPort"] = o.to_port ? o.to_port : o.port;
-    const auto made = c.post("/v1/security-groups/" + url_encoded(o.ref) + "/rules", rule);
-    o.console.object(made);
-    o.console.say("The rule " + shown(made, "ruleId") + " is in force.");
-  });
+  auto* allow = add(*sg, options, "allow", "add a rule", add_rule);
   allow->add_option("GROUP", options.ref)->required();
   allow->add_option("--direction", options.direction)->capture_default_str();
   allow->add_option("--protocol", options.protocol)->capture_default_str();
   allow->add_option("--cidr", options.cidr, "The other end [anyone]");
   allow->add_option("--port", options.port, "With tcp and udp");
   allow->add_option("--to-port", options.to_port, "The last of several");
-  auto* forbid = add(*sg, options, "remove-rule", "take a rule away", [](Client& c, Options& o) {
-    c.remove("/v1/security-groups/" + url_encoded(o.ref) + "/rules/" + url_encoded(o.rule));
-  });
+  auto* forbid = add(*sg, options, "remove-rule", "take a rule away", remove_rule);
   forbid->add_option("GROUP", options.ref)->required();
   forbid->add_option("RULE", options.rule, "Its id")->required();
   add_listing(*sg, options, "sg");
   add_deletion(*sg, options, "sg");
 }
 
-void add_rds(CLI::App& app, Options& options) {
-  auto* rds = group(app, "rds", "database instances");
-  auto* make = add(*rds, options, "create", "order one", [](Client& c, Options& o) {
-    auto body = given({{"name", o.name},
-                       {"vpc", o.vpc},
-                       {"subnet", o.subnet},
-                       {"engine", o.engine},
-                       {"instanceClass", o.klass},
-                       {"region", o.region},
-                       {"zone", o.zone},
-                       {"chargeMode", o.charge},
-                       {"administrator", o.admin}});
-    body["instanceStorageGB"] = o.storage;
-    if (o.months) body["months"] = o.months;
-    if (o.port) body["port"] = o.port;
-    order_thing(c, o.console, "rds", body, o.coupon);
-    o.console.say("Next: iothub manage rds init " + o.name);
-  });
+void order_rds(Client& client, Options& o) {
+  auto body = given({{"name", o.name},
+                     {"vpc", o.vpc},
+                     {"subnet", o.subnet},
+                     {"engine", o.engine},
+                     {"instanceClass", o.klass},
+                     {"region", o.region},
+                     {"zone", o.zone},
+                     {"chargeMode", o.charge},
+                     {"administrator", o.admin}});
+  body["instanceStorageGB"] = o.storage;
+  if (o.months) body["months"] = o.months;
+  if (o.port) body["port"] = o.port;
+  order_thing(client, o.console, "rds", body, o.coupon);
+  o.console.say("Next: iothub manage rds init " + o.name);
+}
+
+void add_rds_order(CLI::App& rds, Options& options) {
+  auto* make = add(rds, options, "create", "order one", order_rds);
   make->add_option("--name", options.name)->required();
   make->add_option("--engine", options.engine)->capture_default_str();
   make->add_option("--vpc", options.vpc)->required();
@@ -125,8 +133,11 @@ void add_rds(CLI::App& app, Options& options) {
   make->add_option("--months", options.months, "Of a package");
   make->add_option("--coupon", options.coupon, "Of a package: the one to use");
   make->add_option("--administrator", options.admin, "[iotadmin]");
+}
+
+void add_rds_work(CLI::App& rds, Options& options) {
   const auto work = [&](const char* verb, const char* help) {
-    auto* sub = add(*rds, options, verb, help, [verb = std::string(verb)](Client& c, Options& o) {
+    auto* sub = add(rds, options, verb, help, [verb = std::string(verb)](Client& c, Options& o) {
       work_on_thing(c, o.console, "rds", o.ref, verb,
                     given({{"file", o.file}, {"from", o.source}}));
     });
@@ -140,35 +151,61 @@ void add_rds(CLI::App& app, Options& options) {
     sub->add_option("FILE", options.file, "A name in the control plane's folder of backups")
         ->required();
   restore->add_option("--from", options.source, "The database that the file is a backup of [REF]");
+}
+
+void register_rds(Client& client, Options& o) {
+  const auto started =
+      client.post("/v1/external-rds",
+                  given({{"name", o.name}, {"vpc", o.vpc}, {"subnet", o.subnet}, {"url", o.url}}));
+  o.console.object(started);
+  follow(client, o.console, shown(started, "operationId"));
+}
+
+void add_rds_registration(CLI::App& rds, Options& options) {
   auto* external =
-      add(*rds, options, "register", "use a PostgreSQL server that is not ours",
-          [](Client& c, Options& o) {
-            const auto started = c.post(
-                "/v1/external-rds",
-                given({{"name", o.name}, {"vpc", o.vpc}, {"subnet", o.subnet}, {"url", o.url}}));
-            o.console.object(started);
-            follow(c, o.console, shown(started, "operationId"));
-          });
+      add(rds, options, "register", "use a PostgreSQL server that is not ours", register_rds);
   external->add_option("--name", options.name)->required();
   external->add_option("--vpc", options.vpc)->required();
   external->add_option("--subnet", options.subnet)->required();
   external->add_option("--url", options.url, "postgresql://user:password@host/database")
       ->required();
-  auto* renew =
-      add(*rds, options, "renew", "order more months of a package", [](Client& c, Options& o) {
-        const auto order =
-            c.post("/v1/rds/" + url_encoded(o.ref) + ":renew", {{"months", o.months}});
-        carry_out_order(c, o.console, order, o.coupon);
-      });
+}
+
+void renew_rds(Client& client, Options& o) {
+  const auto order =
+      client.post("/v1/rds/" + url_encoded(o.ref) + ":renew", {{"months", o.months}});
+  carry_out_order(client, o.console, order, o.coupon);
+}
+
+void let_rds_renew_itself(Client& client, Options& o) {
+  client.put("/v1/rds/" + url_encoded(o.ref) + "/auto-renew", {{"on", !o.off}});
+}
+
+void add_rds_renewal(CLI::App& rds, Options& options) {
+  auto* renew = add(rds, options, "renew", "order more months of a package", renew_rds);
   renew->add_option("REF", options.ref)->required();
   renew->add_option("--months", options.months)->required();
   renew->add_option("--coupon", options.coupon);
   auto* automatic =
-      add(*rds, options, "auto-renew", "let a package renew itself", [](Client& c, Options& o) {
-        c.put("/v1/rds/" + url_encoded(o.ref) + "/auto-renew", {{"on", !o.off}});
-      });
+      add(rds, options, "auto-renew", "let a package renew itself", let_rds_renew_itself);
   automatic->add_option("REF", options.ref)->required();
   automatic->add_flag("--off", options.off, "No longer");
+}
+
+}  // namespace
+
+void add_networks(CLI::App& app, Options& options) {
+  add_vpcs(app, options);
+  add_subnets(app, options);
+  add_security_groups(app, options);
+}
+
+void add_rds(CLI::App& app, Options& options) {
+  auto* rds = group(app, "rds", "database instances");
+  add_rds_order(*rds, options);
+  add_rds_work(*rds, options);
+  add_rds_registration(*rds, options);
+  add_rds_renewal(*rds, options);
   add_listing(*rds, options, "rds");
   add_deletion(*rds, options, "rds");
 }

@@ -2,184 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <map>
-
 #include "instances/core/secrets.h"
+#include "manage/kinds.h"
 
 namespace hub::manage {
 namespace {
 
 namespace json = boost::json;
-
-struct Kind {
-  std::string path;
-  std::string id;     // the field that names one
-  std::string title;  // for a person
-  std::vector<ShownColumn> columns;
-  std::vector<ShownColumn> more;  // shown of a single one, too
-};
-
-const std::map<std::string, Kind>& kinds() {
-  static const std::map<std::string, Kind> all{
-      {"account",
-       {"/v1/accounts",
-        "name",
-        "account",
-        {{"NAME", "name"},
-         {"ID", "id"},
-         {"VERIFICATION", "verification"},
-         {"CREATED", "createdAt"}},
-        {}}},
-      {"token",
-       {"/v1/tokens",
-        "id",
-        "token",
-        {{"ID", "id"},
-         {"NAME", "name"},
-         {"SCOPES", "scopes"},
-         {"EXPIRES", "expiresAt"},
-         {"REVOKED", "revoked"}},
-        {}}},
-      {"region",
-       {"/v1/regions",
-        "id",
-        "region",
-        {{"REGION", "id"}, {"CITY", "city"}, {"ZONES", "zones"}, {"HUBS", "offersHubs"}},
-        {}}},
-      {"coupon",
-       {"/v1/coupons",
-        "number",
-        "coupon",
-        {{"NUMBER", "number"},
-         {"LEFT", "remaining"},
-         {"OF", "total"},
-         {"PRODUCTS", "products"},
-         {"CHARGED BY", "chargeModes"},
-         {"UNTIL", "validTo"}},
-        {}}},
-      {"ledger",
-       {"/v1/wallet/ledger",
-        "entry",
-        "entry",
-        {{"AT", "at"}, {"KIND", "kind"}, {"BOOK", "book"}, {"AMOUNT", "amount"}, {"FOR", "memo"}},
-        {}}},
-      {"vpc",
-       {"/v1/vpcs",
-        "vpcId",
-        "VPC",
-        {{"NAME", "vpcName"},
-         {"ID", "vpcId"},
-         {"REGION", "region"},
-         {"RANGE", "addressPrefix"},
-         {"STATE", "state"}},
-        {{"DESCRIPTION", "description"}, {"CREATED", "createdAt"}}}},
-      {"subnet",
-       {"/v1/subnets",
-        "subnetId",
-        "subnet",
-        {{"NAME", "subnetName"},
-         {"ID", "subnetId"},
-         {"VPC", "vpcId"},
-         {"RANGE", "addressPrefix"},
-         {"FREE", "availableIpCount"},
-         {"STATE", "state"}},
-        {{"DESCRIPTION", "description"}, {"CREATED", "createdAt"}}}},
-      {"sg",
-       {"/v1/security-groups",
-        "groupId",
-        "security group",
-        {{"NAME", "name"}, {"ID", "groupId"}, {"VPC", "vpcId"}, {"DEFAULT", "isDefault"}},
-        {{"DESCRIPTION", "description"}}}},
-      {"rds",
-       {"/v1/rds",
-        "instanceId",
-        "database instance",
-        {{"NAME", "instanceName"},
-         {"ID", "instanceId"},
-         {"VPC", "vpcName"},
-         {"SUBNET", "subnetName"},
-         {"CLASS", "instanceClass"},
-         {"GB", "instanceStorageGB"},
-         {"ENDPOINT", "internalEndpoint"},
-         {"STATUS", "status"},
-         {"INITIALISED", "initialized"},
-         {"READ-ONLY", "readOnly"},
-         {"CHARGED BY", "chargeMode"},
-         {"ISOLATED", "isolated"}},
-        {{"DATABASE", "database"},
-         {"ADMINISTRATOR", "administrator"},
-         {"HEALTH", "health"},
-         {"FAILED STEP", "failedStep"},
-         {"MESSAGE", "message"},
-         {"CREATED", "createdAt"}}}},
-      {"hub",
-       {"/v1/hubs",
-        "instanceId",
-        "hub",
-        {{"NAME", "name"},
-         {"ID", "instanceId"},
-         {"ZONES", "azName"},
-         {"VPC", "vpcName"},
-         {"SUBNET", "subnetName"},
-         {"PRIVATE", "privateEndpoint"},
-         {"PUBLIC", "publicEndpoint"},
-         {"STATUS", "status"},
-         {"CHARGED BY", "chargeMode"},
-         {"BILLING", "chargeStatus"},
-         {"ISOLATED", "isolated"}},
-        {{"DATABASE", "rdsInstanceName"},
-         {"SECURITY GROUPS", "securityGroups"},
-         {"SHARDS", "shards"},
-         {"MAX DEVICES", "maxDevices"},
-         {"PROGRESS", "progressValue"},
-         {"HEALTH", "health"},
-         {"FAILED STEP", "failedStep"},
-         {"MESSAGE", "message"},
-         {"CREATED", "createdAt"}}}},
-      {"order",
-       {"/v1/orders",
-        "orderNumber",
-        "order",
-        {{"NUMBER", "orderNumber"},
-         {"TYPE", "orderType"},
-         {"PRODUCT", "product"},
-         {"RESOURCE", "resourceId"},
-         {"CHARGED BY", "chargeMode"},
-         {"STATUS", "status"},
-         {"FEE", "totalFee"},
-         {"CREATED", "createdAt"}},
-        {{"PRICE", "price"},
-         {"TERMS", "terms"},
-         {"EXPIRES", "expiresAt"},
-         {"MESSAGE", "message"}}}},
-      {"bill",
-       {"/v1/bills",
-        "id",
-        "bill",
-        {{"ID", "id"},
-         {"RESOURCE", "resourceId"},
-         {"ITEM", "item"},
-         {"FROM", "startTime"},
-         {"UNTIL", "endTime"},
-         {"QUANTITY", "quantity"},
-         {"FEE", "billFee"},
-         {"TO PAY", "actualFee"},
-         {"PAID", "paid"}},
-        {}}},
-      {"operation",
-       {"/v1/operations",
-        "id",
-        "operation",
-        {{"ID", "id"},
-         {"KIND", "kind"},
-         {"RESOURCE", "resourceId"},
-         {"STATUS", "status"},
-         {"%", "progress"},
-         {"MESSAGE", "message"}},
-        {{"STEPS", "steps"}}}},
-  };
-  return all;
-}
 
 std::string path_of(const Kind& kind, const std::string& ref) {
   return kind.path + "/" + url_encoded(ref);
@@ -287,7 +116,7 @@ void deposit(Client& client, const Console& console, const std::string& account,
 
 void list_things(Client& client, const Console& console, const std::string& name,
                  const std::string& query) {
-  const auto& kind = kinds().at(name);
+  const auto& kind = kind_of(name);
   const auto items = name == "region" ? client.get(kind.path).at("items").as_array()
                                       : client.list(kind.path + query);
   console.table(items, kind.columns);
@@ -295,7 +124,7 @@ void list_things(Client& client, const Console& console, const std::string& name
 
 void show_thing(Client& client, const Console& console, const std::string& name,
                 const std::string& ref) {
-  const auto& kind = kinds().at(name);
+  const auto& kind = kind_of(name);
   const auto thing = client.get(path_of(kind, ref));
   auto columns = kind.columns;
   columns.insert(columns.end(), kind.more.begin(), kind.more.end());
@@ -311,7 +140,7 @@ void show_thing(Client& client, const Console& console, const std::string& name,
 
 void create_thing(Client& client, const Console& console, const std::string& name,
                   const json::object& body) {
-  const auto& kind = kinds().at(name);
+  const auto& kind = kind_of(name);
   const auto thing = client.post(kind.path, body);
   console.object(thing);
   console.say(fmt::format("The {} {} is made ({}).", kind.title, name_in(thing, kind),
@@ -320,7 +149,7 @@ void create_thing(Client& client, const Console& console, const std::string& nam
 
 void order_thing(Client& client, const Console& console, const std::string& name,
                  const json::object& body, const std::string& coupon) {
-  const auto& kind = kinds().at(name);
+  const auto& kind = kind_of(name);
   const auto order = client.post(kind.path, body);
   carry_out_order(client, console, order, coupon);
   show_thing(client, console, name, shown(order, "resourceId"));
@@ -328,7 +157,7 @@ void order_thing(Client& client, const Console& console, const std::string& name
 
 void work_on_thing(Client& client, const Console& console, const std::string& name,
                    const std::string& ref, const std::string& verb, const json::object& body) {
-  const auto& kind = kinds().at(name);
+  const auto& kind = kind_of(name);
   const auto started = client.post(path_of(kind, ref) + ":" + verb, body);
   console.object(started);
   follow(client, console, shown(started, "operationId"));
@@ -336,7 +165,7 @@ void work_on_thing(Client& client, const Console& console, const std::string& na
 
 void delete_thing(Client& client, const Console& console, const std::string& name,
                   const std::string& ref) {
-  const auto& kind = kinds().at(name);
+  const auto& kind = kind_of(name);
   auto path = path_of(kind, ref);
   auto question = fmt::format("Delete the {} {}?", kind.title, ref);
   if (name == "rds") question = fmt::format("Delete the database instance {} and its data?", ref);
@@ -358,7 +187,7 @@ void delete_thing(Client& client, const Console& console, const std::string& nam
 }
 
 void list_usage(Client& client, const Console& console, const std::string& ref) {
-  console.table(client.list(path_of(kinds().at("hub"), ref) + "/usage"),
+  console.table(client.list(path_of(kind_of("hub"), ref) + "/usage"),
                 {{"DAY", "day"},
                  {"MESSAGES", "messages"},
                  {"FREE UNITS", "freeUnits"},
@@ -368,7 +197,7 @@ void list_usage(Client& client, const Console& console, const std::string& ref) 
 
 void update_hub(Client& client, const Console& console, const std::string& ref,
                 const json::object& change) {
-  const auto& kind = kinds().at("hub");
+  const auto& kind = kind_of("hub");
   const auto changed = client.patch(path_of(kind, ref), change);
   if (const auto operation = shown(changed, "operationId"); !operation.empty())
     follow(client, console, operation);

@@ -28,7 +28,7 @@ void confirm_remittance(Client& client, const Console& console, const std::strin
 void deposit(Client& client, const Console& console, const std::string& account,
              const std::string& amount, const std::string& reference);
 
-// The lists and the single things: of which kind there are, see commands.cpp.
+// The lists and the single things: of which kind there are, see kinds.cpp.
 void list_things(Client& client, const Console& console, const std::string& kind,
                  const std::string& query = "");
 void show_thing(Client& client, const Console& console, const std::string& kind,
