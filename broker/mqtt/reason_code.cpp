@@ -1,103 +1,77 @@
 #include "broker/mqtt/reason_code.h"
 
-namespace hub::mqtt {
+#include <array>
 
-std::string_view name(ReasonCode code) noexcept {
-  switch (code) {
-    using enum ReasonCode;
-    case success:
-      return "success";
-    case granted_qos_1:
-      return "granted_qos_1";
-    case granted_qos_2:
-      return "granted_qos_2";
-    case disconnect_with_will_message:
-      return "disconnect_with_will_message";
-    case no_matching_subscribers:
-      return "no_matching_subscribers";
-    case no_subscription_existed:
-      return "no_subscription_existed";
-    case continue_authentication:
-      return "continue_authentication";
-    case re_authenticate:
-      return "re_authenticate";
-    case unspecified_error:
-      return "unspecified_error";
-    case malformed_packet:
-      return "malformed_packet";
-    case protocol_error:
-      return "protocol_error";
-    case implementation_specific_error:
-      return "implementation_specific_error";
-    case unsupported_protocol_version:
-      return "unsupported_protocol_version";
-    case client_identifier_not_valid:
-      return "client_identifier_not_valid";
-    case bad_user_name_or_password:
-      return "bad_user_name_or_password";
-    case not_authorized:
-      return "not_authorized";
-    case server_unavailable:
-      return "server_unavailable";
-    case server_busy:
-      return "server_busy";
-    case banned:
-      return "banned";
-    case server_shutting_down:
-      return "server_shutting_down";
-    case bad_authentication_method:
-      return "bad_authentication_method";
-    case keep_alive_timeout:
-      return "keep_alive_timeout";
-    case session_taken_over:
-      return "session_taken_over";
-    case topic_filter_invalid:
-      return "topic_filter_invalid";
-    case topic_name_invalid:
-      return "topic_name_invalid";
-    case packet_identifier_in_use:
-      return "packet_identifier_in_use";
-    case packet_identifier_not_found:
-      return "packet_identifier_not_found";
-    case receive_maximum_exceeded:
-      return "receive_maximum_exceeded";
-    case topic_alias_invalid:
-      return "topic_alias_invalid";
-    case packet_too_large:
-      return "packet_too_large";
-    case message_rate_too_high:
-      return "message_rate_too_high";
-    case quota_exceeded:
-      return "quota_exceeded";
-    case administrative_action:
-      return "administrative_action";
-    case payload_format_invalid:
-      return "payload_format_invalid";
-    case retain_not_supported:
-      return "retain_not_supported";
-    case qos_not_supported:
-      return "qos_not_supported";
-    case use_another_server:
-      return "use_another_server";
-    case server_moved:
-      return "server_moved";
-    case shared_subscriptions_not_supported:
-      return "shared_subscriptions_not_supported";
-    case connection_rate_exceeded:
-      return "connection_rate_exceeded";
-    case maximum_connect_time:
-      return "maximum_connect_time";
-    case subscription_identifiers_not_supported:
-      return "subscription_identifiers_not_supported";
-    case wildcard_subscriptions_not_supported:
-      return "wildcard_subscriptions_not_supported";
-  }
-  return "unknown";
-}
+namespace hub::mqtt {
+namespace {
+
+using enum ReasonCode;
+
+struct Named {
+  ReasonCode code;
+  std::string_view name;
+};
+
+constexpr Named kNamed[] = {
+    {success, "success"},
+    {granted_qos_1, "granted_qos_1"},
+    {granted_qos_2, "granted_qos_2"},
+    {disconnect_with_will_message, "disconnect_with_will_message"},
+    {no_matching_subscribers, "no_matching_subscribers"},
+    {no_subscription_existed, "no_subscription_existed"},
+    {continue_authentication, "continue_authentication"},
+    {re_authenticate, "re_authenticate"},
+    {unspecified_error, "unspecified_error"},
+    {malformed_packet, "malformed_packet"},
+    {protocol_error, "protocol_error"},
+    {implementation_specific_error, "implementation_specific_error"},
+    {unsupported_protocol_version, "unsupported_protocol_version"},
+    {client_identifier_not_valid, "client_identifier_not_valid"},
+    {bad_user_name_or_password, "bad_user_name_or_password"},
+    {not_authorized, "not_authorized"},
+    {server_unavailable, "server_unavailable"},
+    {server_busy, "server_busy"},
+    {banned, "banned"},
+    {server_shutting_down, "server_shutting_down"},
+    {bad_authentication_method, "bad_authentication_method"},
+    {keep_alive_timeout, "keep_alive_timeout"},
+    {session_taken_over, "session_taken_over"},
+    {topic_filter_invalid, "topic_filter_invalid"},
+    {topic_name_invalid, "topic_name_invalid"},
+    {packet_identifier_in_use, "packet_identifier_in_use"},
+    {packet_identifier_not_found, "packet_identifier_not_found"},
+    {receive_maximum_exceeded, "receive_maximum_exceeded"},
+    {topic_alias_invalid, "topic_alias_invalid"},
+    {packet_too_large, "packet_too_large"},
+    {message_rate_too_high, "message_rate_too_high"},
+    {quota_exceeded, "quota_exceeded"},
+    {administrative_action, "administrative_action"},
+    {payload_format_invalid, "payload_format_invalid"},
+    {retain_not_supported, "retain_not_supported"},
+    {qos_not_supported, "qos_not_supported"},
+    {use_another_server, "use_another_server"},
+    {server_moved, "server_moved"},
+    {shared_subscriptions_not_supported, "shared_subscriptions_not_supported"},
+    {connection_rate_exceeded, "connection_rate_exceeded"},
+    {maximum_connect_time, "maximum_connect_time"},
+    {subscription_identifiers_not_supported, "subscription_identifiers_not_supported"},
+    {wildcard_subscriptions_not_supported, "wildcard_subscriptions_not_supported"},
+};
+
+// By number.
+constexpr auto kNames = [] {
+  std::array<std::string_view, 256> names;
+  names.fill("unknown");
+  for (const auto& [code, name] : kNamed) names[static_cast<std::uint8_t>(code)] = name;
+  return names;
+}();
+
+}  // namespace
+
+std::string_view name(ReasonCode code) noexcept { return kNames[static_cast<std::uint8_t>(code)]; }
 
 std::optional<ConnectReturnCode> connect_return_code(ReasonCode code) noexcept {
   switch (code) {
-    using enum ReasonCode;
     case success:
       return ConnectReturnCode::accepted;
     case unsupported_protocol_version:
