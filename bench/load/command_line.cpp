@@ -270,6 +270,63 @@ void complete(Raw& raw) {
   }
 }
 
+// Each mode is a command with the options that it takes.
+void add_publish_modes(CLI::App& app, Raw& raw) {
+  add_mode(app, raw, Mode::pub, "Publish; latency until the acknowledgement", [&](CLI::App& sub) {
+    add_clients(sub, raw.clients, "Publishers (20)");
+    add_publishing(sub, raw);
+  });
+  add_mode(app, raw, Mode::sub, "Subscribe; what others publish", [&](CLI::App& sub) {
+    add_clients(sub, raw.clients, "Subscribers (1)");
+    add_qos(sub, raw);
+    sub.add_option("-f,--filter", raw.options.filter,
+                   "Topic filter, a template with {i} (bench/#)");
+    sub.add_option("-m,--payload", raw.options.payload,
+                   "The publishers' template, to find {stamp}");
+    sub.add_option("-d,--duration", raw.duration, "Seconds")->check(CLI::PositiveNumber);
+  });
+  add_mode(app, raw, Mode::pair, "Publishers with a subscriber each", [&](CLI::App& sub) {
+    add_clients(sub, raw.clients, "Pairs (10)");
+    add_settling(sub, raw);
+    add_publishing(sub, raw);
+  });
+  for (const Mode mode : {Mode::fanin, Mode::fanout}) {
+    const char* what = mode == Mode::fanin ? "Many publishers, one subscriber for all"
+                                           : "One publisher, many subscribers";
+    add_mode(app, raw, mode, what, [&](CLI::App& sub) {
+      sub.add_option("--publishers", raw.publishers, mode == Mode::fanin ? "(10)" : "(1)");
+      sub.add_option("--subscribers", raw.subscribers, mode == Mode::fanin ? "(1)" : "(50)");
+      sub.add_option("-f,--filter", raw.options.filter, "What the subscribers subscribe to");
+      add_settling(sub, raw);
+      add_publishing(sub, raw);
+    });
+  }
+}
+
+void add_connection_modes(CLI::App& app, Raw& raw) {
+  add_mode(app, raw, Mode::connect, "Connect and leave, over and over", [&](CLI::App& sub) {
+    add_clients(sub, raw.clients, "Clients at once (50)");
+    add_length(sub, raw, "Connects of all clients together");
+  });
+  add_mode(app, raw, Mode::idle, "Hold idle connections with a subscription", [&](CLI::App& sub) {
+    add_clients(sub, raw.clients, "Connections (1000)");
+    add_qos(sub, raw);
+    sub.add_option("-f,--filter", raw.options.filter,
+                   "Topic filter, a template with {i} (devices/d{i}/commands)");
+    sub.add_option("--hold", raw.hold, "Seconds; without it until SIGTERM");
+  });
+}
+
+CLI::App* add_fleet_mode(CLI::App& app, Raw& raw) {
+  CLI::App* fleet =
+      add_mode(app, raw, Mode::fleet, "Simulate devices until stopped", [&](CLI::App& sub) {
+        add_clients(sub, raw.clients, "Devices (50), which send one message a second each");
+        add_publishing(sub, raw);
+      });
+  fleet->alias("simulate");
+  return fleet;
+}
+
 }  // namespace
 
 const char* mode_name(Mode mode) {
@@ -301,52 +358,9 @@ std::variant<Options, ExitCode> parse_command_line(int argc, const char* const* 
   app.footer(kExamples);
   app.get_formatter()->column_width(16);
 
-  add_mode(app, raw, Mode::pub, "Publish; latency until the acknowledgement", [&](CLI::App& sub) {
-    add_clients(sub, raw.clients, "Publishers (20)");
-    add_publishing(sub, raw);
-  });
-  add_mode(app, raw, Mode::sub, "Subscribe; what others publish", [&](CLI::App& sub) {
-    add_clients(sub, raw.clients, "Subscribers (1)");
-    add_qos(sub, raw);
-    sub.add_option("-f,--filter", raw.options.filter,
-                   "Topic filter, a template with {i} (bench/#)");
-    sub.add_option("-m,--payload", raw.options.payload,
-                   "The publishers' template, to find {stamp}");
-    sub.add_option("-d,--duration", raw.duration, "Seconds")->check(CLI::PositiveNumber);
-  });
-  add_mode(app, raw, Mode::pair, "Publishers with a subscriber each", [&](CLI::App& sub) {
-    add_clients(sub, raw.clients, "Pairs (10)");
-    add_settling(sub, raw);
-    add_publishing(sub, raw);
-  });
-  for (const Mode mode : {Mode::fanin, Mode::fanout}) {
-    const char* what = mode == Mode::fanin ? "Many publishers, one subscriber for all"
-                                           : "One publisher, many subscribers";
-    add_mode(app, raw, mode, what, [&](CLI::App& sub) {
-      sub.add_option("--publishers", raw.publishers, mode == Mode::fanin ? "(10)" : "(1)");
-      sub.add_option("--subscribers", raw.subscribers, mode == Mode::fanin ? "(1)" : "(50)");
-      sub.add_option("-f,--filter", raw.options.filter, "What the subscribers subscribe to");
-      add_settling(sub, raw);
-      add_publishing(sub, raw);
-    });
-  }
-  add_mode(app, raw, Mode::connect, "Connect and leave, over and over", [&](CLI::App& sub) {
-    add_clients(sub, raw.clients, "Clients at once (50)");
-    add_length(sub, raw, "Connects of all clients together");
-  });
-  add_mode(app, raw, Mode::idle, "Hold idle connections with a subscription", [&](CLI::App& sub) {
-    add_clients(sub, raw.clients, "Connections (1000)");
-    add_qos(sub, raw);
-    sub.add_option("-f,--filter", raw.options.filter,
-                   "Topic filter, a template with {i} (devices/d{i}/commands)");
-    sub.add_option("--hold", raw.hold, "Seconds; without it until SIGTERM");
-  });
-  CLI::App* fleet =
-      add_mode(app, raw, Mode::fleet, "Simulate devices until stopped", [&](CLI::App& sub) {
-        add_clients(sub, raw.clients, "Devices (50), which send one message a second each");
-        add_publishing(sub, raw);
-      });
-  fleet->alias("simulate");
+  add_publish_modes(app, raw);
+  add_connection_modes(app, raw);
+  const CLI::App* fleet = add_fleet_mode(app, raw);
 
   try {
     app.parse(argc, argv);

@@ -89,6 +89,87 @@ double bytes_per_connection(const Options& options, const Report& report) {
          static_cast<double>(options.subscribers);
 }
 
+// The report for a person: a name and what there is to say of it, line by line.
+class Lines {
+ public:
+  void add(std::string_view name, const std::string& value) {
+    text_ += fmt::format("{:<16}{}\n", name, value);
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_ = "\n";
+};
+
+void add_traffic(Lines& lines, const Options& options, const Report& report) {
+  const Counters& total = report.total;
+  lines.add("workload",
+            fmt::format("{}, QoS {}, MQTT {}, seed {}", mode_name(options.mode), options.qos,
+                        options.target.version == MqttVersion::v5 ? "5.0" : "3.1.1", options.seed));
+  lines.add("connections", grouped(total.connected));
+  if (options.publishers > 0) {
+    lines.add("published", grouped(total.published));
+    lines.add("acknowledged", grouped(total.acked));
+  }
+  if (options.subscribers > 0 && options.mode != Mode::connect && options.mode != Mode::idle) {
+    lines.add("delivered", grouped(total.delivered));
+  }
+  if (options.mode != Mode::idle) {
+    lines.add("rate", fmt::format("{} {}/s over {:.2f} s",
+                                  grouped(static_cast<std::uint64_t>(report.rate() + 0.5)),
+                                  answer_name(options), report.seconds));
+  }
+}
+
+void add_times(Lines& lines, const Options& options, const Report& report) {
+  if (report.latency.count() > 0) {
+    lines.add("latency", fmt::format("p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
+                                     duration_text(report.latency.quantile(0.5)),
+                                     duration_text(report.latency.quantile(0.9)),
+                                     duration_text(report.latency.quantile(0.99)),
+                                     duration_text(report.latency.quantile(0.999)),
+                                     duration_text(report.latency.max())));
+  }
+  if (report.send_lag.count() > 0) {
+    lines.add("own delay", fmt::format("p50 {}  p99 {}  max {} after the intended time",
+                                       duration_text(report.send_lag.quantile(0.5)),
+                                       duration_text(report.send_lag.quantile(0.99)),
+                                       duration_text(report.send_lag.max())));
+  }
+  if (report.total.granted_window < options.window) {
+    lines.add("window", fmt::format("{}, as the broker's receive maximum is less than {}",
+                                    report.total.granted_window, options.window));
+  }
+}
+
+void add_cost(Lines& lines, const Options& options, const Report& report) {
+  lines.add("own CPU", fmt::format("{:.2f} s user + {:.2f} s system, {:.3f} µs per {}",
+                                   report.own.user_seconds, report.own.system_seconds,
+                                   per_answer_us(report.own.total(), report), unit_name(options)));
+  if (options.broker_pids.empty()) return;
+  lines.add("broker CPU",
+            fmt::format("{:.2f} s, {:.3f} µs per {}", report.broker_cpu_seconds,
+                        per_answer_us(report.broker_cpu_seconds, report), unit_name(options)));
+  lines.add("broker memory",
+            fmt::format("{:.1f} MiB RSS, {:.1f} MiB PSS in {} processes",
+                        static_cast<double>(report.broker_during.rss_bytes) / 1048576,
+                        static_cast<double>(report.broker_during.pss_bytes) / 1048576,
+                        report.broker_during.processes));
+  if (options.mode == Mode::idle) {
+    lines.add("per connection",
+              fmt::format("{:.0f} bytes PSS", bytes_per_connection(options, report)));
+  }
+}
+
+void add_complaints(Lines& lines, const Counters& total) {
+  for (const auto& [name, count] : wrong_answers(total)) {
+    if (count > 0) lines.add("WRONG", fmt::format("{} {}", grouped(count), name));
+  }
+  for (const auto& [name, count] : total.errors) {
+    lines.add("ERROR", fmt::format("{} × {}", grouped(count), name));
+  }
+}
+
 }  // namespace
 
 std::string grouped(std::uint64_t number) {
@@ -112,67 +193,12 @@ const char* answer_name(const Options& options) {
 }
 
 std::string human_report(const Options& options, const Report& report) {
-  const Counters& total = report.total;
-  std::string out = fmt::format(
-      "\n{:<16}{}, QoS {}, MQTT {}, seed {}\n", "workload", mode_name(options.mode), options.qos,
-      options.target.version == MqttVersion::v5 ? "5.0" : "3.1.1", options.seed);
-  const auto line = [&out](std::string_view name, const std::string& value) {
-    out += fmt::format("{:<16}{}\n", name, value);
-  };
-  line("connections", grouped(total.connected));
-  if (options.publishers > 0) {
-    line("published", grouped(total.published));
-    line("acknowledged", grouped(total.acked));
-  }
-  if (options.subscribers > 0 && options.mode != Mode::connect && options.mode != Mode::idle) {
-    line("delivered", grouped(total.delivered));
-  }
-  if (options.mode != Mode::idle) {
-    line("rate", fmt::format("{} {}/s over {:.2f} s",
-                             grouped(static_cast<std::uint64_t>(report.rate() + 0.5)),
-                             answer_name(options), report.seconds));
-  }
-  if (report.latency.count() > 0) {
-    line("latency", fmt::format("p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
-                                duration_text(report.latency.quantile(0.5)),
-                                duration_text(report.latency.quantile(0.9)),
-                                duration_text(report.latency.quantile(0.99)),
-                                duration_text(report.latency.quantile(0.999)),
-                                duration_text(report.latency.max())));
-  }
-  if (report.send_lag.count() > 0) {
-    line("own delay", fmt::format("p50 {}  p99 {}  max {} after the intended time",
-                                  duration_text(report.send_lag.quantile(0.5)),
-                                  duration_text(report.send_lag.quantile(0.99)),
-                                  duration_text(report.send_lag.max())));
-  }
-  if (total.granted_window < options.window) {
-    line("window", fmt::format("{}, as the broker's receive maximum is less than {}",
-                               total.granted_window, options.window));
-  }
-  line("own CPU", fmt::format("{:.2f} s user + {:.2f} s system, {:.3f} µs per {}",
-                              report.own.user_seconds, report.own.system_seconds,
-                              per_answer_us(report.own.total(), report), unit_name(options)));
-  if (!options.broker_pids.empty()) {
-    line("broker CPU",
-         fmt::format("{:.2f} s, {:.3f} µs per {}", report.broker_cpu_seconds,
-                     per_answer_us(report.broker_cpu_seconds, report), unit_name(options)));
-    line("broker memory", fmt::format("{:.1f} MiB RSS, {:.1f} MiB PSS in {} processes",
-                                      static_cast<double>(report.broker_during.rss_bytes) / 1048576,
-                                      static_cast<double>(report.broker_during.pss_bytes) / 1048576,
-                                      report.broker_during.processes));
-    if (options.mode == Mode::idle) {
-      line("per connection",
-           fmt::format("{:.0f} bytes PSS", bytes_per_connection(options, report)));
-    }
-  }
-  for (const auto& [name, count] : wrong_answers(total)) {
-    if (count > 0) line("WRONG", fmt::format("{} {}", grouped(count), name));
-  }
-  for (const auto& [name, count] : total.errors) {
-    line("ERROR", fmt::format("{} × {}", grouped(count), name));
-  }
-  return out;
+  Lines lines;
+  add_traffic(lines, options, report);
+  add_times(lines, options, report);
+  add_cost(lines, options, report);
+  add_complaints(lines, report.total);
+  return lines.take();
 }
 
 std::string json_report(const Options& options, const Report& report) {

@@ -254,65 +254,72 @@ void report(std::vector<Run>& runs, int repeats) {
   }
 }
 
-int run_all(const std::string& url, std::int64_t rows, int repeats) {
-  const Workload work{url, rows};
-  Connection admin(url);
-  apply_migrations(url);
+// Tables of our own, and a writer's claim for the mark.
+void set_up(Connection& admin) {
   admin.run(
       "DROP SCHEMA IF EXISTS ratio CASCADE; CREATE SCHEMA ratio;"
       "CREATE TABLE ratio.plain (ts timestamptz, device text, a float8, b float8, n int8);"
       "CREATE TABLE ratio.keyed (ts timestamptz, device text, a float8, b float8, n int8 PRIMARY "
       "KEY)");
-  const std::string copy = "COPY ratio.plain (ts, device, a, b, n) FROM STDIN (FORMAT binary)";
   admin.run(fmt::format("DELETE FROM iothub.writer; SELECT link FROM iothub.claim_writer('{}', 9)",
                         kHubId));
+}
+
+std::vector<Run> plain_runs(const Workload& work) {
+  const std::string copy = "COPY ratio.plain (ts, device, a, b, n) FROM STDIN (FORMAT binary)";
   const std::string mark = fmt::format(
       "; SELECT iothub.mark_batch('{}', 9, 1, 5), "
       "iothub.check_columns('ratio.plain', ARRAY['ts', 'device', 'a', 'b', 'n'], ARRAY['timestamp "
       "with time zone', 'text', 'double precision', 'double precision', 'bigint'])",
       kHubId);
-
-  std::vector<Run> plain = {
-      {"raw COPY, 10000 rows a transaction",
-       [&] { return raw(work, 10'000, "", copy, "", "plain"); }},
-      {"raw COPY with the mark, 10000", [&] { return raw(work, 10'000, "", copy, mark, "plain"); }},
-      {"raw COPY, 1000", [&] { return raw(work, 1'000, "", copy, "", "plain"); }},
-      {"raw COPY with the mark, 1000", [&] { return raw(work, 1'000, "", copy, mark, "plain"); }},
-      {"raw COPY, 100", [&] { return raw(work, 100, "", copy, "", "plain"); }},
-      {"raw COPY with the mark, 100", [&] { return raw(work, 100, "", copy, mark, "plain"); }}};
-  std::vector<std::unique_ptr<Shard>> shards;
-  for (const std::int64_t window : {40'000, 20'000, 4'000, 1'000, 200}) {
-    plain.push_back({fmt::format("writer, {} rows in flight", window), [&work, window] {
-                       return Shard(work, window, 64, make_target("plain"), 0).run();
-                     }});
+  std::vector<Run> runs;
+  for (const std::int64_t batch : {10'000, 1'000, 100}) {
+    const char* const unit = batch == 10'000 ? " rows a transaction" : "";
+    runs.push_back({fmt::format("raw COPY, {}{}", batch, unit),
+                    [=, &work] { return raw(work, batch, "", copy, "", "plain"); }});
+    runs.push_back({fmt::format("raw COPY with the mark, {}", batch),
+                    [=, &work] { return raw(work, batch, "", copy, mark, "plain"); }});
   }
-  plain.push_back({"writer, 20000 in flight, 1000 session states a batch",
-                   [&] { return Shard(work, 20'000, 64, make_target("plain"), 1000).run(); }});
-  report(plain, repeats);
+  for (const std::int64_t window : {40'000, 20'000, 4'000, 1'000, 200}) {
+    runs.push_back({fmt::format("writer, {} rows in flight", window),
+                    [=, &work] { return Shard(work, window, 64, make_target("plain"), 0).run(); }});
+  }
+  runs.push_back({"writer, 20000 in flight, 1000 session states a batch",
+                  [&work] { return Shard(work, 20'000, 64, make_target("plain"), 1000).run(); }});
+  return runs;
+}
 
+std::vector<Run> keyed_runs(const Workload& work) {
+  const std::string copy = "COPY ratio.keyed (ts, device, a, b, n) FROM STDIN (FORMAT binary)";
+  const auto by_way_of_a_table = [&work] {
+    return raw(work, 10'000, "CREATE TEMP TABLE staging (LIKE ratio.keyed) ON COMMIT DROP; ",
+               "COPY staging FROM STDIN (FORMAT binary)",
+               "; INSERT INTO ratio.keyed SELECT * FROM staging ORDER BY n ON CONFLICT (n) DO "
+               "NOTHING",
+               "keyed");
+  };
+  const auto writer = [&work](OnConflict on_conflict, std::int64_t repeat_every) {
+    return Shard(work, 20'000, 64, make_target("keyed", {"n"}, on_conflict), 0, repeat_every).run();
+  };
+  return {{"raw COPY, 10000 rows a transaction",
+           [=, &work] { return raw(work, 10'000, "", copy, "", "keyed"); }},
+          {"COPY into a temporary table, then INSERT … ON CONFLICT", by_way_of_a_table},
+          {"writer, no repeats, 20000 in flight", [=] { return writer(OnConflict::ignore, 0); }},
+          {"writer, ignore, one row in 1000 sent again",
+           [=] { return writer(OnConflict::ignore, 1000); }},
+          {"writer, update, one row in 1000 sent again",
+           [=] { return writer(OnConflict::update, 1000); }}};
+}
+
+int run_all(const std::string& url, std::int64_t rows, int repeats) {
+  const Workload work{url, rows};
+  Connection admin(url);
+  apply_migrations(url);
+  set_up(admin);
+  auto plain = plain_runs(work);
+  report(plain, repeats);
   fmt::print("\nwith a primary key (bigint)\n");
-  const std::string keyed_copy =
-      "COPY ratio.keyed (ts, device, a, b, n) FROM STDIN (FORMAT binary)";
-  const std::string staging_copy = "COPY staging FROM STDIN (FORMAT binary)";
-  std::vector<Run> keyed = {
-      {"raw COPY, 10000 rows a transaction",
-       [&] { return raw(work, 10'000, "", keyed_copy, "", "keyed"); }},
-      {"COPY into a temporary table, then INSERT … ON CONFLICT",
-       [&] {
-         return raw(work, 10'000, "CREATE TEMP TABLE staging (LIKE ratio.keyed) ON COMMIT DROP; ",
-                    staging_copy,
-                    "; INSERT INTO ratio.keyed SELECT * FROM staging ORDER BY n ON CONFLICT (n) DO "
-                    "NOTHING",
-                    "keyed");
-       }},
-      {"writer, no repeats, 20000 in flight",
-       [&] { return Shard(work, 20'000, 64, make_target("keyed", {"n"}), 0).run(); }},
-      {"writer, ignore, one row in 1000 sent again",
-       [&] { return Shard(work, 20'000, 64, make_target("keyed", {"n"}), 0, 1000).run(); }},
-      {"writer, update, one row in 1000 sent again", [&] {
-         return Shard(work, 20'000, 64, make_target("keyed", {"n"}, OnConflict::update), 0, 1000)
-             .run();
-       }}};
+  auto keyed = keyed_runs(work);
   report(keyed, repeats);
   admin.run("DROP SCHEMA ratio CASCADE");
   return 0;
