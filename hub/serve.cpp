@@ -160,6 +160,28 @@ std::unique_ptr<ShardUsage> make_usage(const Config& config, DayAllowance* allow
       std::chrono::time_point_cast<Timestamp::duration>(std::chrono::system_clock::now()));
 }
 
+// Who runs or tests a hub waits for this line, which has the port.
+void say_ready(const Config& config, std::uint16_t port, const std::string& database,
+               std::size_t rules) {
+  const bool ipv6 = config.bind.find(':') != std::string::npos;
+  fmt::print("ready mqtt://{}{}{}:{} database={} rules={}\n", ipv6 ? "[" : "", config.bind,
+             ipv6 ? "]" : "", port, database, rules);
+  std::fflush(stdout);
+  notify_service_manager("READY=1\nSTATUS=");
+}
+
+// The exit status.
+int stop(broker::Broker& broker, boost::asio::signal_set& signals) {
+  // A second signal must not cut the stop short, which is bounded as it is.
+  signals.clear();
+  std::signal(SIGTERM, SIG_IGN);
+  std::signal(SIGINT, SIG_IGN);
+  notify_service_manager("STOPPING=1");
+  if (broker.stop(kStopGrace)) return 0;
+  log::error("stopped with messages that were not committed: none of them was acknowledged");
+  return 1;
+}
+
 int run(const Config& config) {
   std::optional<StartSignals> start_signals{std::in_place};
   const std::uint32_t shards =
@@ -212,21 +234,9 @@ int run(const Config& config) {
   const auto metrics = serve_metrics(config.metrics.port, status);
 
   const std::uint16_t port = broker.listen(config.bind, config.mqtt.port);
-  const bool ipv6 = config.bind.find(':') != std::string::npos;
-  fmt::print("ready mqtt://{}{}{}:{} database={} rules={}\n", ipv6 ? "[" : "", config.bind,
-             ipv6 ? "]" : "", port, database.shown_url(), loaded.rules->size());
-  std::fflush(stdout);
-  notify_service_manager("READY=1\nSTATUS=");
+  say_ready(config, port, database.shown_url(), loaded.rules->size());
   io.run();
-
-  // A second signal must not cut the stop short, which is bounded as it is.
-  signals.clear();
-  std::signal(SIGTERM, SIG_IGN);
-  std::signal(SIGINT, SIG_IGN);
-  notify_service_manager("STOPPING=1");
-  if (broker.stop(kStopGrace)) return 0;
-  log::error("stopped with messages that were not committed: none of them was acknowledged");
-  return 1;
+  return stop(broker, signals);
 }
 
 }  // namespace
