@@ -71,6 +71,17 @@ struct JsonScanner::Cursor {
   [[nodiscard]] [[gnu::always_inline]] bool is(char c) const { return at < end && *at == c; }
 };
 
+// A number as it stands in the text, taken apart.
+struct JsonScanner::Number {
+  const char* begin = nullptr;
+  std::uint64_t mantissa = 0;  // all digits; wraps past 19 of them, and then it is not used
+  std::ptrdiff_t whole_digits = 0;
+  std::ptrdiff_t fraction = 0;  // digits after the point
+  std::ptrdiff_t exponent = 0;
+  bool negative = false;
+  bool whole = true;  // neither point nor exponent
+};
+
 JsonScanner::JsonScanner(const PayloadPaths& paths) : paths_(paths), fields_(paths.slots()) {}
 
 bool JsonScanner::scan(std::string_view text) {
@@ -286,82 +297,94 @@ const char* JsonScanner::escape(const char* at, const char* end) {
   return at + length;
 }
 
-[[gnu::always_inline]] inline bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
-  const char* const begin = in.at;
+// Takes the number at the cursor apart, and goes past it.
+[[gnu::always_inline]] inline bool JsonScanner::digits(Cursor& in, Number& number) {
   const char* at = in.at;
   const char* const end = in.end;
-  const bool negative = *at == '-';
-  if (negative) ++at;
-  const char* const first_digit = at;
-  std::uint64_t mantissa = 0;  // wraps past 19 digits; then it is not used
-  while (at < end && is_digit(*at)) mantissa = mantissa * 10 + static_cast<unsigned>(*at++ - '0');
-  const auto whole_digits = at - first_digit;
-  if (whole_digits == 0) return fail(negative ? "expected a digit" : "expected a value", in.at);
-  if (*first_digit == '0' && whole_digits > 1)
-    return fail("a number begins with a needless 0", in.at);
-  std::ptrdiff_t digits = whole_digits;
-  std::ptrdiff_t fraction = 0;
-  bool whole = true;
-  if (at < end && *at == '.') {
-    whole = false;
-    const char* const first = ++at;
-    while (at < end && is_digit(*at)) mantissa = mantissa * 10 + static_cast<unsigned>(*at++ - '0');
-    fraction = at - first;
-    digits += fraction;
-    if (fraction == 0) {
-      in.at = at;
-      return fail("expected a digit", in.at);
-    }
-  }
-  std::ptrdiff_t exponent = 0;
-  if (at < end && (*at == 'e' || *at == 'E')) {
-    whole = false;
-    ++at;
-    const bool minus = at < end && *at == '-';
-    if (at < end && (*at == '-' || *at == '+')) ++at;
+  number.begin = at;
+  number.negative = *at == '-';
+  if (number.negative) ++at;
+  const auto take_digits = [&] {
     const char* const first = at;
-    for (; at < end && is_digit(*at); ++at) {
-      if (exponent < 1'000'000'000) exponent = exponent * 10 + (*at - '0');
-    }
-    if (at == first) {
+    for (; at < end && is_digit(*at); ++at)
+      number.mantissa = number.mantissa * 10 + static_cast<unsigned>(*at - '0');
+    return at - first;
+  };
+  const char* const first_digit = at;
+  number.whole_digits = take_digits();
+  if (number.whole_digits == 0)
+    return fail(number.negative ? "expected a digit" : "expected a value", in.at);
+  if (*first_digit == '0' && number.whole_digits > 1)
+    return fail("a number begins with a needless 0", in.at);
+  if (at < end && *at == '.') {
+    number.whole = false;
+    ++at;
+    number.fraction = take_digits();
+    if (number.fraction == 0) {
       in.at = at;
       return fail("expected a digit", in.at);
     }
-    if (minus) exponent = -exponent;
   }
   in.at = at;
+  return at == end || (*at != 'e' && *at != 'E') || exponent(in, number);
+}
+
+// Reads from the letter on.
+[[gnu::always_inline]] inline bool JsonScanner::exponent(Cursor& in, Number& number) {
+  number.whole = false;
+  ++in.at;
+  const bool minus = in.is('-');
+  if (minus || in.is('+')) ++in.at;
+  const char* const first = in.at;
+  for (; in.at < in.end && is_digit(*in.at); ++in.at) {
+    if (number.exponent < 1'000'000'000) number.exponent = number.exponent * 10 + (*in.at - '0');
+  }
+  if (in.at == first) return fail("expected a digit", in.at);
+  if (minus) number.exponent = -number.exponent;
+  return true;
+}
+
+[[gnu::always_inline]] inline bool JsonScanner::number(Cursor& in, std::uint32_t slot) {
+  Number number;
+  if (!digits(in, number)) return false;
   // The bounds of PostgreSQL's numeric: 131072 digits before the point, 16383 after it.
-  if (whole_digits + exponent > 131'072 || fraction - exponent > 16'383) {
+  if (number.whole_digits + number.exponent > 131'072 ||
+      number.fraction - number.exponent > 16'383) {
     unfit_ = JsonUnfit::numeric_too_large;
   }
   if (slot == PayloadPaths::kNone) return true;
+  Field& field = start_field(slot, number.begin);
+  field.raw = {number.begin, static_cast<std::size_t>(in.at - number.begin)};
+  set_number(field, number);
+  return true;
+}
 
-  Field& field = start_field(slot, begin);
-  field.raw = {begin, static_cast<std::size_t>(at - begin)};
-  if (whole) {
+[[gnu::always_inline]] inline void JsonScanner::set_number(Field& field, const Number& number) {
+  const std::ptrdiff_t digits = number.whole_digits + number.fraction;
+  if (number.whole) {
     if (digits <= 18) {
-      const auto magnitude = static_cast<std::int64_t>(mantissa);
-      field.value = Value::integer(negative ? -magnitude : magnitude);
-      return true;
+      const auto magnitude = static_cast<std::int64_t>(number.mantissa);
+      field.value = Value::integer(number.negative ? -magnitude : magnitude);
+      return;
     }
     std::int64_t integer = 0;
-    if (std::from_chars(begin, at, integer).ec == std::errc()) {
+    if (std::from_chars(number.begin, number.begin + field.raw.size(), integer).ec == std::errc()) {
       field.value = Value::integer(integer);
-      return true;
+      return;
     }
   }
   // Exact when the digits and the power of ten both fit a double (Clinger's fast path).
-  const std::ptrdiff_t power = exponent - fraction;
-  if (digits <= 19 && mantissa <= (std::uint64_t{1} << 53) && power >= -22 && power <= 22) {
-    const double magnitude = power < 0 ? static_cast<double>(mantissa) / kPowersOfTen[-power]
-                                       : static_cast<double>(mantissa) * kPowersOfTen[power];
-    field.value = Value::number(negative ? -magnitude : magnitude);
-    return true;
+  const std::ptrdiff_t power = number.exponent - number.fraction;
+  if (digits <= 19 && number.mantissa <= (std::uint64_t{1} << 53) && power >= -22 && power <= 22) {
+    const auto mantissa = static_cast<double>(number.mantissa);
+    const double magnitude =
+        power < 0 ? mantissa / kPowersOfTen[-power] : mantissa * kPowersOfTen[power];
+    field.value = Value::number(number.negative ? -magnitude : magnitude);
+    return;
   }
-  const double value = to_double(field.raw, whole_digits + exponent <= 308);
+  const double value = to_double(field.raw, number.whole_digits + number.exponent <= 308);
   field.value = Value::number(value);
   if (value == HUGE_VAL) field.form = Field::Form::number_too_big;
-  return true;
 }
 
 // Reads `"key" :` and turns `slot` of the object into the slot of the member.

@@ -70,6 +70,7 @@ class JsonScanner {
 
  private:
   struct Cursor;
+  struct Number;
   struct Frame {
     const char* begin;
     std::uint32_t slot;
@@ -93,6 +94,9 @@ class JsonScanner {
   bool string(Cursor& in, std::string_view& inside, bool& escaped);
   const char* escape(const char* at, const char* end);
   bool number(Cursor& in, std::uint32_t slot);
+  bool digits(Cursor& in, Number& number);
+  bool exponent(Cursor& in, Number& number);
+  void set_number(Field& field, const Number& number);
   bool literal(Cursor& in, std::string_view word, Value value, std::uint32_t slot);
   bool member(Cursor& in, std::uint32_t& slot);
   void see_name(std::size_t number, std::uint32_t object, std::uint32_t member,
