@@ -51,11 +51,10 @@ void Interpreter::begin_rule(const BoundQuery& query) {
   ready_.assign(query.outputs.size(), 0);
 }
 
-Value Interpreter::eval(const BoundExpr& expr) {
+// What a message has beside its payload.
+[[gnu::always_inline]] inline Value Interpreter::of_message(Op op) {
   const MessageView& message = runtime_.message();
-  switch (expr.op) {
-    case Op::constant:
-      return expr.constant;
+  switch (op) {
     case Op::client_id:
       return Value::text(message.client_id);
     case Op::username:
@@ -70,8 +69,23 @@ Value Interpreter::eval(const BoundExpr& expr) {
       return Value::integer(
           std::chrono::floor<std::chrono::milliseconds>(message.received_at.time_since_epoch())
               .count());
-    case Op::message_id:
+    default:  // message_id: the only one left
       return message_id();
+  }
+}
+
+Value Interpreter::eval(const BoundExpr& expr) {
+  switch (expr.op) {
+    case Op::constant:
+      return expr.constant;
+    case Op::client_id:
+    case Op::username:
+    case Op::topic:
+    case Op::qos:
+    case Op::retain:
+    case Op::timestamp:
+    case Op::message_id:
+      return of_message(expr.op);
     case Op::payload_text:
       return payload_text();
     case Op::payload_json:
@@ -82,10 +96,8 @@ Value Interpreter::eval(const BoundExpr& expr) {
       return output(expr.index);
     case Op::negate:
       return negate(expr);
-    case Op::logical_not: {
-      const Value operand = boolean(*expr.args[0], expr, "NOT");
-      return operand.is_null() ? operand : Value::boolean(!operand.as_boolean());
-    }
+    case Op::logical_not:
+      return logical_not(expr);
     case Op::logical_or:
     case Op::logical_and:
       return logical(expr);

@@ -50,6 +50,7 @@ class Interpreter {
   Value output(std::size_t index);
   Value boolean(const BoundExpr& operand, const BoundExpr& whole, std::string_view op);
   Value logical(const BoundExpr& expr);
+  Value logical_not(const BoundExpr& expr);
   Value negate(const BoundExpr& expr);
   Value arithmetic(const BoundExpr& expr);
   Value integer_arithmetic(const BoundExpr& expr, std::int64_t a, std::int64_t b);
@@ -63,6 +64,7 @@ class Interpreter {
   Value coalesce(const BoundExpr& expr);
   Value concat(const BoundExpr& expr);
   Value call(const BoundExpr& expr);
+  Value of_message(Op op);
   Value message_id();
   Value not_comparable(const BoundExpr& expr, const Value& a, const Value& b);
   Value takes(const BoundExpr& expr, std::string_view what, const Value& got);

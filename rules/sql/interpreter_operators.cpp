@@ -53,6 +53,11 @@ Value Interpreter::logical(const BoundExpr& expr) {
   return right;
 }
 
+Value Interpreter::logical_not(const BoundExpr& expr) {
+  const Value operand = boolean(*expr.args[0], expr, "NOT");
+  return operand.is_null() ? operand : Value::boolean(!operand.as_boolean());
+}
+
 Value Interpreter::negate(const BoundExpr& expr) {
   const Value value = eval(*expr.args[0]);
   switch (value.kind()) {
