@@ -28,8 +28,12 @@ class PublishSink {
   virtual ~PublishSink() = default;
 
   // What of the sink wants a topic; nullptr when nothing does. The broker caches the answer with
-  // the topic's subscribers.
+  // the topic's subscribers, for as long as the sink's routes are of the same version.
   [[nodiscard]] virtual const SinkRoute* route(std::string_view topic) = 0;
+
+  // Numbers the sink's routes. Changes between two turns of the shard's loop only, and never back
+  // to a number that it had: routes of another version are gone. 0: they never change.
+  [[nodiscard]] virtual std::uint64_t route_version() const noexcept { return 0; }
 
   // Takes one message. True when something of it must become durable before it is acknowledged.
   // message.qos 0 may be shed, under a name.

@@ -72,6 +72,7 @@ void Shard::read_clocks() {
 void Shard::begin_turn() {
   read_clocks();
   sink_->begin_turn(time_.wall);
+  router_.set_sink_route_version(sink_->route_version());
 }
 
 // Everything that was ready has been handled: one hand-over per shard and to the sink, one write

@@ -13,6 +13,10 @@ const Interest& MatchCache::find(std::string_view topic) {
       index_.match(topic, entry.interest.matches);
       entry.stamp = stamp;
     }
+    // An older route must not even be looked at: its version is gone.
+    if (entry.route_version != route_version_) [[unlikely]] {
+      ask_sink(topic, entry);
+    }
     return entry.interest;
   }
   if (topic.size() > kMaxTopicBytes) {
@@ -32,8 +36,13 @@ const Interest& MatchCache::find(std::string_view topic) {
   entry.place = index_.place_of(topic);
   entry.stamp = index_.stamp(entry.place);
   index_.match(topic, entry.interest.matches);
-  entry.interest.sink_route = route_of_(topic);
+  ask_sink(topic, entry);
   return remember(topic, std::move(entry)).interest;
+}
+
+void MatchCache::ask_sink(std::string_view topic, Entry& entry) {
+  entry.interest.sink_route = route_of_(topic);
+  entry.route_version = route_version_;
 }
 
 MatchCache::Entry& MatchCache::remember(std::string_view topic, Entry entry) {

@@ -20,25 +20,30 @@ struct Interest {
 
 // Remembers who wants a topic, as the topics of telemetry repeat. Belongs to one shard.
 //
-// An entry is believed as long as no filter came or went that could match its topic, so that
-// sessions that come and go with filters of their own leave the others' topics warm. Holds at most
+// An entry's subscribers are believed as long as no filter came or went that could match its topic,
+// so that sessions that come and go with filters of their own leave the others' topics warm; its
+// rules, as long as the routes are of the version under which they were asked for. Holds at most
 // `max_topics`; when full, topics that were not asked for since it was last half full go.
 class MatchCache {
  public:
   // Longer topics are matched each time, which bounds the memory: a peer chooses the topics.
   static constexpr std::size_t kMaxTopicBytes = 256;
 
-  // route_of: asks the sink, whose answer for a topic never changes.
+  // route_of: asks the sink, whose answer for a topic is the same within a version of the routes.
   using RouteOf = std::function<const SinkRoute*(std::string_view topic)>;
   // The index must outlive the cache.
   MatchCache(SubscriptionIndex& index, RouteOf route_of, std::size_t max_topics)
       : index_(index), route_of_(std::move(route_of)), max_recent_((max_topics + 1) / 2) {}
 
+  // At first 0. To be told before the next find() when it changes: what a route of another version
+  // points to may be gone.
+  void set_route_version(std::uint64_t version) noexcept { route_version_ = version; }
+
   // Valid until the next call, or until the index changes.
   [[nodiscard]] const Interest& find(std::string_view topic);
 
   [[nodiscard]] std::size_t topic_count() const { return recent_.size() + older_.size(); }
-  // Calls that had to ask the index.
+  // Calls that had to ask the index, not the sink alone.
   [[nodiscard]] std::uint64_t misses() const { return misses_; }
 
  private:
@@ -50,14 +55,17 @@ class MatchCache {
   struct Entry {
     SubscriptionIndex::Place place{};
     std::uint64_t stamp = 0;
+    std::uint64_t route_version = 0;
     Interest interest;
   };
   using Topics = boost::unordered_flat_map<std::string, Entry, Hash, std::equal_to<>>;
 
+  void ask_sink(std::string_view topic, Entry& entry);
   Entry& remember(std::string_view topic, Entry entry);
 
   SubscriptionIndex& index_;
   RouteOf route_of_;
+  std::uint64_t route_version_ = 0;
   std::size_t max_recent_;
   Topics recent_;
   Topics older_;

@@ -38,6 +38,8 @@ class Router {
   Router(const Options& options, MatchCache::RouteOf sink_route_of, Subscribers& subscribers,
          PeerRouter& peers);
 
+  // What the sink said of topics under another version is asked anew.
+  void set_sink_route_version(std::uint64_t version) { topics_.set_route_version(version); }
   // Valid until the next call, and as long as no subscription comes or goes.
   [[nodiscard]] const Interest& interest(std::string_view topic) { return topics_.find(topic); }
 

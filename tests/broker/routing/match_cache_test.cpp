@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <string>
 
@@ -27,6 +28,83 @@ TEST(MatchCache, AsksTheSinkOncePerTopic) {
   MatchCache cache{index, [&](std::string_view) { return ++asked, &route; }, 100};
   for (int i = 0; i < 5; ++i) EXPECT_EQ(cache.find("a/b").sink_route, &route);
   EXPECT_EQ(asked, 1);
+}
+
+// What each version of a sink's rules wants: routes of its own, and of some topics only.
+class Versions {
+ public:
+  const SinkRoute* route(std::string_view topic) {
+    ++asked;
+    return topic.starts_with(wanted) ? &routes[version % routes.size()] : nullptr;
+  }
+  void exchange(MatchCache& cache, std::string_view now_wanted) {
+    ++version;
+    wanted = now_wanted;
+    cache.set_route_version(version);
+  }
+  [[nodiscard]] const SinkRoute* current() const { return &routes[version % routes.size()]; }
+
+  int asked = 0;
+  std::uint64_t version = 0;
+  std::string wanted = "a/";
+  std::array<SinkRoute, 8> routes;
+};
+
+TEST(MatchCache, AsksTheSinkAgainWhenItsRoutesAreOfAnotherVersion) {
+  SubscriptionIndex index;
+  Versions sink;
+  MatchCache cache{index, [&](std::string_view topic) { return sink.route(topic); }, 100};
+  EXPECT_EQ(cache.find("a/1").sink_route, sink.current());
+  EXPECT_EQ(cache.find("b/1").sink_route, nullptr);
+  sink.exchange(cache, "a/");
+  EXPECT_EQ(cache.find("a/1").sink_route, sink.current());
+  sink.exchange(cache, "b/");
+  EXPECT_EQ(cache.find("a/1").sink_route, nullptr);
+  EXPECT_EQ(cache.find("b/1").sink_route, sink.current());
+  EXPECT_EQ(cache.misses(), 2u);  // the subscribers are as they were
+}
+
+TEST(MatchCache, AsksTheSinkOncePerTopicAndVersion) {
+  SubscriptionIndex index;
+  Versions sink;
+  MatchCache cache{index, [&](std::string_view topic) { return sink.route(topic); }, 100};
+  sink.exchange(cache, "a/");
+  for (int i = 0; i < 5; ++i) {
+    static_cast<void>(cache.find("a/1"));
+    static_cast<void>(cache.find("b/1"));
+    cache.set_route_version(sink.version);  // as at each turn: no change
+  }
+  EXPECT_EQ(sink.asked, 2);
+}
+
+TEST(MatchCache, AnEntryThatWasNotAskedForOverAnExchangeIsNotBelievedEither) {
+  SubscriptionIndex index;
+  Versions sink;
+  MatchCache cache{index, [&](std::string_view topic) { return sink.route(topic); }, 4};
+  static_cast<void>(cache.find("a/1"));
+  static_cast<void>(cache.find("a/2"));
+  static_cast<void>(cache.find("a/3"));  // those before are in the older half now
+  sink.exchange(cache, "b/");
+  EXPECT_EQ(cache.find("a/1").sink_route, nullptr);
+  const std::string longer = "b/" + std::string(MatchCache::kMaxTopicBytes, 'x');
+  EXPECT_EQ(cache.find(longer).sink_route, sink.current());
+  sink.exchange(cache, "a/");
+  EXPECT_EQ(cache.find(longer).sink_route, nullptr);
+}
+
+TEST(MatchCache, SubscribersAndRoutesChangeIndependently) {
+  SubscriptionIndex index;
+  Versions sink;
+  MatchCache cache{index, [&](std::string_view topic) { return sink.route(topic); }, 100};
+  static_cast<void>(cache.find("a/1"));
+  index.add("a/+", {1, {}});
+  EXPECT_EQ(subscriptions(cache.find("a/1").matches), 1u);
+  EXPECT_EQ(sink.asked, 1);
+  index.add("a/#", {2, {}});
+  sink.exchange(cache, "a/");
+  EXPECT_EQ(subscriptions(cache.find("a/1").matches), 2u);
+  EXPECT_EQ(cache.find("a/1").sink_route, sink.current());
+  EXPECT_EQ(sink.asked, 2);
 }
 
 TEST(MatchCache, AsksTheIndexOncePerTopic) {
