@@ -23,11 +23,15 @@ bool HubReport::healthy() const {
 std::vector<MessageAccounts::RuleAccount> HubReport::rules() const {
   std::vector<MessageAccounts::RuleAccount> out;
   for (const Shard& shard : shards) {
-    if (out.empty()) {
-      out = shard.sink.rules;
-      continue;
+    for (const MessageAccounts::RuleAccount& account : shard.sink.rules) {
+      const auto same = std::find_if(out.begin(), out.end(),
+                                     [&](const auto& other) { return other.rule == account.rule; });
+      if (same != out.end()) {
+        *same += account;
+      } else {
+        out.push_back(account);
+      }
     }
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] += shard.sink.rules[i];
   }
   return out;
 }

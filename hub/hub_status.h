@@ -33,7 +33,7 @@ struct HubReport {
   [[nodiscard]] bool healthy() const;
   // What waits in the spool, of all shards.
   [[nodiscard]] storage::Spooled spooled() const;
-  // The rules of all shards, summed, in their order.
+  // The rules of all shards, summed by name: while rules are exchanged, shards differ.
   [[nodiscard]] std::vector<MessageAccounts::RuleAccount> rules() const;
 };
 

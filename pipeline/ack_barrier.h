@@ -47,8 +47,9 @@ class AckBarrier {
   void needs(AckPolicy policy) noexcept { later_ = later_ || policy != AckPolicy::none; }
   [[nodiscard]] bool later() const noexcept { return later_; }
 
-  // `token` goes to the listener once all is there that was needed by messages before this call:
-  // soon, by a handler of its own, when that is so already.
+  // `token` goes to the listener once all is there that was needed by messages before this call;
+  // when it is there already, by a handler of its own on the shard's loop, never from inside the
+  // call. A token is never lost but by the end of the writer, which drops what has not committed.
   void acknowledge_later(AckToken token) { writer_.acknowledge_after_commit(token); }
 
   // From the writer, for each batch, also one that no token waits for.

@@ -62,6 +62,36 @@ void DeviceAccounts::journal(const Take& take) {
   fresh_.clear();
 }
 
+void DeviceAccounts::make_fresh(std::size_t rule) {
+  for (Device* const device : unbooked_) {
+    device->for_each_line([&](Device::Line& line) {
+      if (line.rule != rule || line.unbooked.empty()) return;
+      device->fresh(rule).add(std::exchange(line.unbooked, {}));
+    });
+  }
+  // An empty line of a round is nothing to book.
+  for (RoundLine& line : round_) {
+    if (line.rule != rule || line.numbers.empty()) continue;
+    line.device->fresh(rule).add(std::exchange(line.numbers, {}));
+  }
+}
+
+bool DeviceAccounts::Device::has(std::size_t rule) const {
+  const auto has_it = [rule](const Line& line) {
+    return line.rule == rule && !(line.fresh.empty() && line.unbooked.empty());
+  };
+  return has_it(first_) || std::any_of(others_.begin(), others_.end(), has_it);
+}
+
+bool DeviceAccounts::has(std::size_t rule) const {
+  const auto device_has = [rule](const Device* device) { return device->has(rule); };
+  return std::any_of(fresh_.begin(), fresh_.end(), device_has) ||
+         std::any_of(unbooked_.begin(), unbooked_.end(), device_has) ||
+         std::any_of(round_.begin(), round_.end(), [rule](const RoundLine& line) {
+           return line.rule == rule && !line.numbers.empty();
+         });
+}
+
 void DeviceAccounts::begin_round() {
   for (Device* const device : unbooked_) {
     device->for_each_line([&](Device::Line& line) {

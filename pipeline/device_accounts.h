@@ -65,6 +65,7 @@ class DeviceAccounts {
       f(first_);
       for (Line& line : others_) f(line);
     }
+    [[nodiscard]] bool has(std::size_t rule) const;
 
     std::string id_;
     DeviceAccounts* accounts_;
@@ -90,11 +91,15 @@ class DeviceAccounts {
   [[nodiscard]] std::size_t waiting() const noexcept { return fresh_.size() + unbooked_.size(); }
   [[nodiscard]] bool clean() const noexcept { return waiting() == 0 && round_done(); }
   [[nodiscard]] std::size_t size() const noexcept { return devices_.size(); }
+  // Whether something of that rule is to be booked. Looks at each device that waits.
+  [[nodiscard]] bool has(std::size_t rule) const;
 
   using Take =
       std::function<void(const std::string& device, std::size_t rule, const DeviceNumbers&)>;
   // Hands over all that is fresh; from then on it waits to be booked.
   void journal(const Take& take);
+  // All of that rule that waits to be booked is fresh again, to be handed over.
+  void make_fresh(std::size_t rule);
 
   // A round books what waits when it begins: so each device has its turn.
   void begin_round();

@@ -1,17 +1,57 @@
 #include "pipeline/message_accounts.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace hub {
 
 MessageAccounts::MessageAccounts(const rules::RuleSet& rules, std::size_t max_devices)
     : devices_(max_devices) {
-  rules_.resize(rules.size());
-  for (std::size_t i = 0; i < rules.size(); ++i) {
-    rules_[i].name = rules.plan(i).name();
-    rules_[i].journalled = rules.plan(i).sequence().has_value();
-    journals_ = journals_ || rules_[i].journalled;
+  use(rules);
+}
+
+void MessageAccounts::use(const rules::RuleSet& rules) {
+  drop_booked();
+  std::vector<std::size_t> account_of;
+  for (std::size_t i = 0; i < rules.size(); ++i) account_of.push_back(open_account(rules.plan(i)));
+  account_of_ = std::move(account_of);
+}
+
+bool MessageAccounts::in_use(std::size_t place) const {
+  return std::find(account_of_.begin(), account_of_.end(), place) != account_of_.end();
+}
+
+// Accounts of rules that have gone, and of which nothing is under way.
+void MessageAccounts::drop_booked() {
+  for (std::size_t i = 0; i < accounts_.size(); ++i) {
+    Account& account = accounts_[i];
+    if (!account.kept || in_use(i)) continue;
+    const RuleAccount reported = report(account);
+    const bool booked_up = reported.pending() == 0 &&
+                           reported.unbooked() == storage::LedgerCounts{} &&
+                           account.keyed_rows == storage::LedgerRows{} && !devices_.has(i);
+    if (booked_up) account = {};
   }
+}
+
+// The account of the rule's name; a new one when there is none.
+std::size_t MessageAccounts::open_account(const rules::RulePlan& rule) {
+  Account* account = find(rule.name());
+  if (account == nullptr) {
+    const auto unused = std::find_if(accounts_.begin(), accounts_.end(),
+                                     [](const Account& each) { return !each.kept; });
+    account = unused != accounts_.end() ? &*unused : &accounts_.emplace_back();
+    account->rule = rule.name();
+    account->kept = true;
+  }
+  const auto place = static_cast<std::size_t>(account - accounts_.data());
+  if (rule.sequence() && !account->journalled) {
+    // What waits to be booked was not journalled, and must not be taken away from the journal.
+    devices_.make_fresh(place);
+    account->journalled = true;
+    journals_ = true;
+  }
+  return place;
 }
 
 storage::LedgerCounts MessageAccounts::RuleAccount::unbooked() const noexcept {
@@ -31,35 +71,36 @@ MessageAccounts::RuleAccount& MessageAccounts::RuleAccount::operator+=(
   return *this;
 }
 
-MessageAccounts::Rule* MessageAccounts::find(std::string_view name) {
-  const auto found = std::find_if(rules_.begin(), rules_.end(),
-                                  [name](const Rule& rule) { return rule.name == name; });
-  return found == rules_.end() ? nullptr : &*found;
+MessageAccounts::Account* MessageAccounts::find(std::string_view rule) {
+  const auto found =
+      std::find_if(accounts_.begin(), accounts_.end(),
+                   [rule](const Account& account) { return account.kept && account.rule == rule; });
+  return found == accounts_.end() ? nullptr : &*found;
 }
 
 void MessageAccounts::on_rows(const storage::RowTarget& target,
                               const storage::RowOutcome& outcome) {
-  Rule* const rule = find(target.rule);
-  if (rule == nullptr) return;
+  Account* const account = find(target.rule);
+  if (account == nullptr) return;
   const storage::LedgerRows rows{static_cast<std::int64_t>(outcome.committed),
                                  static_cast<std::int64_t>(outcome.duplicates)};
-  rule->rows.rows += rows.rows;
-  rule->rows.duplicates += rows.duplicates;
+  account->rows.rows += rows.rows;
+  account->rows.duplicates += rows.duplicates;
   if (target.key.empty()) return;  // booked with the batch itself
-  rule->keyed_rows.rows += rows.rows;
-  rule->keyed_rows.duplicates += rows.duplicates;
+  account->keyed_rows.rows += rows.rows;
+  account->keyed_rows.duplicates += rows.duplicates;
   rows_dirty_ = true;
 }
 
-void MessageAccounts::on_booked(std::string_view name, const storage::LedgerCounts& counts) {
-  if (Rule* const rule = find(name)) rule->booked += counts;
+void MessageAccounts::on_booked(std::string_view rule, const storage::LedgerCounts& counts) {
+  if (Account* const account = find(rule)) account->booked += counts;
 }
 
 void MessageAccounts::on_refused(const storage::RowTarget& target, const MessageView& message) {
-  const Rule* const rule = find(target.rule);
-  if (rule == nullptr) return;
-  const auto index = static_cast<std::size_t>(rule - rules_.data());
-  storage::LedgerCounts& counts = devices_.find(message.client_id).fresh(index).counts;
+  const Account* const account = find(target.rule);
+  if (account == nullptr) return;
+  const auto place = static_cast<std::size_t>(account - accounts_.data());
+  storage::LedgerCounts& counts = devices_.find(message.client_id).fresh(place).counts;
   --counts.committed;
   ++counts.dead_lettered;
 }
@@ -74,13 +115,13 @@ void MessageAccounts::book(storage::BatchWriter& writer) {
 }
 
 void MessageAccounts::book_rules(storage::BatchWriter& writer) {
-  for (Rule& rule : rules_) {
-    storage::LedgerCounts counts = rule.taken;
-    counts -= rule.given;
-    if (counts == storage::LedgerCounts{} && rule.keyed_rows == storage::LedgerRows{}) continue;
-    writer.add_to_ledger(rule.name, counts, rule.keyed_rows);
-    rule.given = rule.taken;
-    rule.keyed_rows = {};
+  for (Account& account : accounts_) {
+    storage::LedgerCounts counts = account.taken;
+    counts -= account.given;
+    if (counts == storage::LedgerCounts{} && account.keyed_rows == storage::LedgerRows{}) continue;
+    writer.add_to_ledger(account.rule, counts, account.keyed_rows);
+    account.given = account.taken;
+    account.keyed_rows = {};
   }
   rows_dirty_ = false;
 }
@@ -91,12 +132,14 @@ void MessageAccounts::book_devices(storage::BatchWriter& writer) {
   const bool begins = booking_due_ && devices_.round_done();
   const bool at_once = begins && devices_.waiting() <= kDevicesPerBatch;
   const std::int64_t number = ++batches_;
-  const auto name_of = [this](std::size_t rule) -> std::string_view { return rules_[rule].name; };
+  const auto name_of = [this](std::size_t place) -> std::string_view {
+    return accounts_[place].rule;
+  };
 
   if (journals_ || begins) {
     devices_.journal(
         [&](const std::string& device, std::size_t rule, const DeviceNumbers& numbers) {
-          if (rules_[rule].journalled && !at_once) journal_.add(rule, device, numbers);
+          if (accounts_[rule].journalled && !at_once) journal_.add(rule, device, numbers);
         });
   }
   if (auto lines = journal_.take(name_of); !lines.empty()) {
@@ -115,7 +158,7 @@ void MessageAccounts::book_devices(storage::BatchWriter& writer) {
                   [&](const std::string& device, std::size_t rule, const DeviceNumbers& numbers) {
                     if (numbers.counts != storage::LedgerCounts{}) {
                       writer.add_to_device_ledger(name_of(rule), device, numbers.counts);
-                      if (rules_[rule].journalled && !at_once) {
+                      if (accounts_[rule].journalled && !at_once) {
                         journal_.take_away(rule, device, numbers.counts);
                       }
                     }
@@ -144,7 +187,10 @@ void MessageAccounts::book_devices(storage::BatchWriter& writer) {
 
 std::vector<MessageAccounts::RuleAccount> MessageAccounts::accounts() const {
   std::vector<RuleAccount> out;
-  for (const Rule& rule : rules_) out.push_back({rule.name, rule.taken, rule.booked, rule.rows});
+  for (const std::size_t place : account_of_) out.push_back(report(accounts_[place]));
+  for (std::size_t i = 0; i < accounts_.size(); ++i) {
+    if (accounts_[i].kept && !in_use(i)) out.push_back(report(accounts_[i]));
+  }
   return out;
 }
 

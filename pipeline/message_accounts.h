@@ -43,18 +43,26 @@ class MessageAccounts {
 
   explicit MessageAccounts(const rules::RuleSet& rules, std::size_t max_devices = kMaxDevices);
 
+  // From the next message on, plans are of these rules. A rule whose name stays goes on with its
+  // account. That of a rule which has gone is kept, as some of it may not be booked: until a later
+  // call finds all of it booked. When it throws, plans are of the rules before.
+  // Cost: looks at each device that waits to be booked.
+  void use(const rules::RuleSet& rules);
+
   // Says whose messages the calls below are about.
   void begin_message(std::string_view client_id) { device_ = &devices_.find(client_id); }
   void received(const rules::RulePlan& rule) {
-    ++rules_[rule.index()].taken.received;
-    ++device_->fresh(rule.index()).counts.received;
+    const std::size_t account = account_of_[rule.index()];
+    ++accounts_[account].taken.received;
+    ++device_->fresh(account).counts.received;
   }
   void ended(const rules::RulePlan& rule, Ending ending) {
-    count(rules_[rule.index()].taken, ending);
-    count(device_->fresh(rule.index()).counts, ending);
+    const std::size_t account = account_of_[rule.index()];
+    count(accounts_[account].taken, ending);
+    count(device_->fresh(account).counts, ending);
   }
   void seen(const rules::RulePlan& rule, std::int64_t number) {
-    device_->fresh(rule.index()).seen.add(number);
+    device_->fresh(account_of_[rule.index()]).seen.add(number);
   }
 
   // From storage, as CommitListener has it.
@@ -90,13 +98,16 @@ class MessageAccounts {
     [[nodiscard]] storage::LedgerCounts unbooked() const noexcept;
     RuleAccount& operator+=(const RuleAccount& other) noexcept;
   };
-  // By RulePlan::index().
+  // Of the rules in use, by RulePlan::index(); then of those that are kept.
   [[nodiscard]] std::vector<RuleAccount> accounts() const;
 
  private:
-  struct Rule {
-    std::string name;
-    bool journalled = false;  // its devices' numbers are in the journal until they are booked
+  struct Account {
+    bool kept = false;  // otherwise it is nobody's, and to be used again
+    std::string rule;
+    // Its devices' numbers are in the journal until they are booked. Stays when a later version of
+    // the rule names no sequence: what is in the journal already is to be taken away from it.
+    bool journalled = false;
     storage::LedgerCounts taken;
     storage::LedgerCounts given;  // of `taken`, to batches
     storage::LedgerCounts booked;
@@ -122,16 +133,23 @@ class MessageAccounts {
         break;
     }
   }
-  Rule* find(std::string_view name);
+  Account* find(std::string_view rule);
+  [[nodiscard]] RuleAccount report(const Account& account) const {
+    return {account.rule, account.taken, account.booked, account.rows};
+  }
+  [[nodiscard]] bool in_use(std::size_t place) const;
+  void drop_booked();
+  [[nodiscard]] std::size_t open_account(const rules::RulePlan& rule);
   void book_rules(storage::BatchWriter& writer);
   void book_devices(storage::BatchWriter& writer);
 
-  std::vector<Rule> rules_;  // by RulePlan::index()
+  std::vector<Account> accounts_;        // a place is used again when its account is dropped
+  std::vector<std::size_t> account_of_;  // by RulePlan::index(): a place in accounts_
   DeviceAccounts devices_;
   DeviceAccounts::Device* device_ = nullptr;
   bool rows_dirty_ = false;
   bool booking_due_ = false;
-  bool journals_ = false;  // there is such a rule
+  bool journals_ = false;  // an account is journalled, or was
 
   DeviceJournal journal_;            // scratch
   std::int64_t batches_ = 0;         // with something of the devices

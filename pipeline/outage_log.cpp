@@ -98,6 +98,14 @@ void OutageLog::target_usable(std::uint32_t shard, const storage::RowTarget& tar
                                        target.schema, target.table));
 }
 
+void OutageLog::target_gone(std::uint32_t shard, const storage::RowTarget& target) {
+  const std::lock_guard lock(mutex_);
+  const auto found = faulty_targets_.find(key_of(target));
+  if (found == faulty_targets_.end()) return;
+  found->second.erase(shard);
+  if (found->second.empty()) faulty_targets_.erase(found);
+}
+
 void OutageLog::spooling(std::uint32_t shard, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   const bool first = spooling_.empty();

@@ -2,6 +2,10 @@
 
 namespace hub {
 
+void OutageReport::forget(std::span<const storage::RowTargetPtr> targets) {
+  for (const storage::RowTargetPtr& target : targets) outages_.target_gone(shard_, *target);
+}
+
 void OutageReport::on_target_fault(const storage::RowTarget& target,
                                    const storage::DatabaseFault& fault) {
   outages_.target_fault(shard_, target, fault);

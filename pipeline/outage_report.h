@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "pipeline/outage_log.h"
@@ -19,6 +20,9 @@ class OutageReport : public storage::CommitListener {
 
   [[nodiscard]] bool database_away() const noexcept { return database_away_; }
   [[nodiscard]] bool spool_refuses() const noexcept { return spool_refuses_; }
+
+  // No row is for these any more: what they lacked is forgotten without a word.
+  void forget(std::span<const storage::RowTargetPtr> targets);
 
   void on_target_fault(const storage::RowTarget& target, const storage::DatabaseFault& fault) final;
   void on_target_usable(const storage::RowTarget& target) final;

@@ -20,6 +20,13 @@ RuleRunner::RuleRunner(std::shared_ptr<const RulesVersion> version, storage::Bat
       barrier_(barrier),
       rules_(std::make_unique<ShardRules>(std::move(version), 1)) {}
 
+void RuleRunner::use(std::shared_ptr<const RulesVersion> version) {
+  // A number of its own, also for a version that was in use before: its routes are made anew.
+  auto next = std::make_unique<ShardRules>(std::move(version), rules_->number() + 1);
+  accounts_.use(*next->version()->rules());
+  rules_ = std::move(next);
+}
+
 bool RuleRunner::take(const SinkRoute& route, const MessageView& message,
                       broker::Publisher& publisher) {
   const ShardRules::Plans& plans = rules_->plans_of(route);
@@ -38,7 +45,7 @@ bool RuleRunner::take(const SinkRoute& route, const MessageView& message,
 
 void RuleRunner::dump(const rules::RulePlan& rule, const rules::DumpAction& action,
                       std::span<const Value> values, const MessageView& message) {
-  const storage::RowTargetPtr& target = version().target(action);
+  const storage::RowTargetPtr& target = version()->target(action);
   run_.action = &action;
   if (const auto sequence = rule.sequence()) {
     const Value& number = values[*sequence];
@@ -81,7 +88,7 @@ void RuleRunner::failed(const rules::RulePlan& rule, rules::RuleFailure failure,
                         std::string_view detail, const MessageView& message) {
   // What is done already is not to be done again when the dead letter is replayed.
   std::string action;
-  if (run_.action) action = "after " + version().action_name(rule, *run_.action);
+  if (run_.action) action = "after " + version()->action_name(rule, *run_.action);
   dead_letter(rule, action, failure, detail, message);
   end(rule, Ending::dead_lettered);
 }

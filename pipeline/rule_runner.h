@@ -29,8 +29,18 @@ class RuleRunner final : private rules::ActionSink {
 
   // As broker::PublishSink has it.
   [[nodiscard]] const SinkRoute* route(std::string_view topic) { return rules_->route(topic); }
+  [[nodiscard]] std::uint64_t route_version() const noexcept { return rules_->number(); }
   [[nodiscard]] bool take(const SinkRoute& route, const MessageView& message,
                           broker::Publisher& publisher);
+
+  // Runs that version from the next message on, and the accounts follow. Routes of the version
+  // before are gone; what its rules gave to the writer goes its way. When it throws, nothing has
+  // changed.
+  // REQUIRES: no take() is under way.
+  void use(std::shared_ptr<const RulesVersion> version);
+  [[nodiscard]] const std::shared_ptr<const RulesVersion>& version() const noexcept {
+    return rules_->version();
+  }
 
   // Messages that rules have published since the start.
   [[nodiscard]] std::uint64_t republished() const noexcept { return republished_; }
@@ -42,8 +52,6 @@ class RuleRunner final : private rules::ActionSink {
     bool dead_letter = false;
     std::optional<RulesVersion::AnyAction> action;  // the last one that acted
   };
-
-  [[nodiscard]] const RulesVersion& version() const noexcept { return rules_->version(); }
 
   // rules::ActionSink, while take() runs the rules
   void dump(const rules::RulePlan& rule, const rules::DumpAction& action,

@@ -18,7 +18,16 @@ ShardPipeline::ShardPipeline(boost::asio::io_context& io, std::shared_ptr<const 
       runner_(std::move(rules), writer_, accounts_, barrier_),
       booking_(io, writer_, accounts_, usage_.get()) {}
 
+void ShardPipeline::use(std::shared_ptr<const RulesVersion> rules) {
+  assert_home();
+  const std::shared_ptr<const RulesVersion> before = runner_.version();
+  runner_.use(std::move(rules));
+  forget(before->targets());
+}
+
 const SinkRoute* ShardPipeline::route(std::string_view topic) { return runner_.route(topic); }
+
+std::uint64_t ShardPipeline::route_version() const noexcept { return runner_.route_version(); }
 
 bool ShardPipeline::take(const SinkRoute& route, const MessageView& message,
                          broker::Publisher& publisher) {

@@ -36,8 +36,16 @@ class ShardPipeline final : public ShardOwned, public broker::PublishSink, priva
                 broker::SinkListener& listener, OutageLog& outages,
                 std::unique_ptr<ShardUsage> usage);
 
+  // Exchanges the rules: from the next message on, that version runs. Rows and dead letters of the
+  // version before that are under way reach their tables, and are accounted for under their rules'
+  // names. When it throws, nothing has changed.
+  // REQUIRES: between two turns of the shard's loop, so by OnShard::post().
+  // Nothing in the hub calls it yet: a user cannot reload the rules of a running hub.
+  void use(std::shared_ptr<const RulesVersion> rules);
+
   // broker::PublishSink
   [[nodiscard]] const SinkRoute* route(std::string_view topic) override;
+  [[nodiscard]] std::uint64_t route_version() const noexcept override;
   [[nodiscard]] bool take(const SinkRoute& route, const MessageView& message,
                           broker::Publisher& publisher) override;
   void acknowledge_after_commit(AckToken token) override;

@@ -24,7 +24,9 @@ class ShardRules {
   // version: not null. number: none that another version has had on this shard.
   ShardRules(std::shared_ptr<const RulesVersion> version, std::uint64_t number);
 
-  [[nodiscard]] const RulesVersion& version() const noexcept { return *version_; }
+  [[nodiscard]] const std::shared_ptr<const RulesVersion>& version() const noexcept {
+    return version_;
+  }
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
 
   // The rules that match a topic; null when none does. Lives as long as this object.
