@@ -25,6 +25,12 @@ struct Decimal {
     const auto at = static_cast<std::size_t>(i);
     return (at < whole.size() ? whole[at] : fraction[at - whole.size()]) - '0';
   }
+  // The first digit that is not 0; count() when there is none.
+  [[nodiscard]] long first() const {
+    long i = 0;
+    while (i < count() && digit(i) == 0) ++i;
+    return i;
+  }
   // How many digits stand before the point once the exponent is applied; may be negative.
   [[nodiscard]] long point() const { return static_cast<long>(whole.size()) + exponent; }
 };
@@ -73,93 +79,108 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
 // Floor of n / 4, also for negative n.
 long group_of(long n) { return n >= 0 ? n / 4 : -((3 - n) / 4); }
 
-}  // namespace
+// Up to which digit a number is kept.
+struct Kept {
+  long scale = 0;         // digits after the point
+  bool round_up = false;  // by what follows
+};
 
-NumericResult append_numeric(std::string_view text, unsigned precision, unsigned scale,
-                             ByteBuffer& out) {
-  const auto parsed = parse_decimal(text);
-  if (!parsed) return NumericResult::not_a_number;
-  const Decimal& number = *parsed;
+Kept kept_part(const Decimal& number, bool zero, unsigned precision, unsigned scale) {
+  const long shown = std::max(0L, number.count() - number.point());
+  const long wanted = static_cast<long>(scale);
+  if (precision > 0 && shown > wanted) return {wanted, number.digit(number.point() + wanted) >= 5};
+  return {zero ? std::min(shown, long{kMaxDigitsAfterPoint}) : shown};
+}
 
-  long first = 0;  // the first digit that is not 0
-  while (first < number.count() && number.digit(first) == 0) ++first;
-  const bool zero = first == number.count();
-  const long point = number.point();
+// Groups of four digits, aligned to the point: group g holds the digits of 10000^g. Those from top
+// down to bottom are at `digits`, in this order and in network byte order.
+struct Groups {
+  char* digits;
+  long top;
+  long bottom;
 
-  // The last digit that is kept, and whether what follows rounds it up.
-  const long shown_scale = std::max(0L, number.count() - point);
-  long kept_scale = zero ? std::min(shown_scale, long{kMaxDigitsAfterPoint}) : shown_scale;
-  bool round_up = false;
-  if (precision > 0 && shown_scale > static_cast<long>(scale)) {
-    kept_scale = static_cast<long>(scale);
-    round_up = number.digit(point + kept_scale) >= 5;
+  [[nodiscard]] int at(long g) const {
+    const auto* bytes = reinterpret_cast<const unsigned char*>(digits + 2 * (top - g));
+    return bytes[0] * 256 + bytes[1];
   }
-  if (kept_scale > kMaxDigitsAfterPoint) return NumericResult::out_of_range;
-  const long before_point =
-      zero ? 0 : point - first;  // digits before the point; negative: zeros after
-  if (before_point > kMaxDigitsBeforePoint) return NumericResult::out_of_range;
-
-  // Groups of four digits, aligned to the point: group g holds the digits of 10000^g.
-  const long top = zero ? 0 : group_of(before_point - 1) + 1;  // one more, for a carry
-  const long bottom = -((kept_scale + 3) / 4);
-  const std::size_t start = out.size();
-  const long groups = top - bottom + 1;
-  if (groups <= 0) {  // everything was rounded away
-    char* header = out.reserve(8);
-    std::memset(header, 0, 8);
-    ByteBuffer::store(header + 6, static_cast<std::uint16_t>(kept_scale));
-    out.grow(8);
-    return NumericResult::appended;
+  void set(long g, int value) {
+    ByteBuffer::store(digits + 2 * (top - g), static_cast<std::uint16_t>(value));
   }
-  char* const header = out.reserve(8 + 2 * static_cast<std::size_t>(groups));
-  char* const digits = header + 8;
-  const auto group_value = [&](long g) {
+  // Without the groups that are 0 at either end; none is left of 0.
+  void trim() {
+    long high = top;
+    while (high >= bottom && at(high) == 0) --high;
+    while (bottom <= high && at(bottom) == 0) ++bottom;
+    if (high >= bottom) std::memmove(digits, digits + 2 * (top - high), 2 * count(high, bottom));
+    top = high;
+  }
+  [[nodiscard]] std::size_t size() const { return count(top, bottom); }
+  // Of the whole, before the point. Requires size() > 0, after trim().
+  [[nodiscard]] long places() const {
+    const int leading = at(top);
+    return 4 * top + (leading >= 1000 ? 4 : leading >= 100 ? 3 : leading >= 10 ? 2 : 1);
+  }
+
+ private:
+  static std::size_t count(long high, long low) {
+    return high >= low ? static_cast<std::size_t>(high - low + 1) : 0;
+  }
+};
+
+void write_groups(const Decimal& number, const Kept& kept, Groups& out) {
+  const auto value_of = [&](long g) {
     int value = 0;
     for (long place = 3; place >= 0; --place) {
-      const long i = point - 1 - (4 * g + place);  // the digit of 10^(4g + place)
-      const bool kept = 4 * g + place >= -kept_scale;
-      value = value * 10 + (kept ? number.digit(i) : 0);
+      const long i = number.point() - 1 - (4 * g + place);  // the digit of 10^(4g + place)
+      const bool is_kept = 4 * g + place >= -kept.scale;
+      value = value * 10 + (is_kept ? number.digit(i) : 0);
     }
     return value;
   };
   int carry = 0;
-  if (round_up) {  // one unit of the last kept place, within the lowest group
+  if (kept.round_up) {  // one unit of the last kept place, within the lowest group
     carry = 1;
-    for (long place = -kept_scale - 4 * bottom; place > 0; --place) carry *= 10;
+    for (long place = -kept.scale - 4 * out.bottom; place > 0; --place) carry *= 10;
   }
-  for (long g = bottom; g <= top; ++g) {
-    int value = group_value(g) + carry;
+  for (long g = out.bottom; g <= out.top; ++g) {
+    int value = value_of(g) + carry;
     carry = value >= 10'000 ? 1 : 0;
     value -= carry * 10'000;
-    ByteBuffer::store(digits + 2 * (top - g), static_cast<std::uint16_t>(value));
+    out.set(g, value);
   }
+}
 
-  const auto group_at = [&](long g) {
-    const auto* at = reinterpret_cast<const unsigned char*>(digits + 2 * (top - g));
-    return at[0] * 256 + at[1];
-  };
-  long high = top;
-  while (high >= bottom && group_at(high) == 0) --high;
-  long low = bottom;
-  while (low <= high && group_at(low) == 0) ++low;
-  if (precision > 0 && high >= bottom) {
-    const int leading = group_at(high);
-    const long places = 4 * high + (leading >= 1000  ? 4
-                                    : leading >= 100 ? 3
-                                    : leading >= 10  ? 2
-                                                     : 1);
-    if (places > static_cast<long>(precision) - static_cast<long>(scale)) {
-      out.cut(start);
-      return NumericResult::out_of_range;
-    }
+}  // namespace
+
+NumericResult append_numeric(std::string_view text, unsigned precision, unsigned scale,
+                             ByteBuffer& out) {
+  const auto number = parse_decimal(text);
+  if (!number) return NumericResult::not_a_number;
+  const long first = number->first();
+  const bool zero = first == number->count();
+  const Kept kept = kept_part(*number, zero, precision, scale);
+  if (kept.scale > kMaxDigitsAfterPoint) return NumericResult::out_of_range;
+  // Digits before the point; negative: zeros after it.
+  const long before_point = zero ? 0 : number->point() - first;
+  if (before_point > kMaxDigitsBeforePoint) return NumericResult::out_of_range;
+
+  const long top = zero ? 0 : group_of(before_point - 1) + 1;  // one more, for a carry
+  const long bottom = -((kept.scale + 3) / 4);                 // above top: all is rounded away
+  char* const header =
+      out.reserve(8 + 2 * static_cast<std::size_t>(std::max(0L, top - bottom + 1)));
+  Groups groups{header + 8, top, bottom};
+  write_groups(*number, kept, groups);
+  groups.trim();
+  const std::size_t size = groups.size();
+  if (precision > 0 && size > 0 &&
+      groups.places() > static_cast<long>(precision) - static_cast<long>(scale)) {
+    return NumericResult::out_of_range;
   }
-  const std::size_t count = high >= low ? static_cast<std::size_t>(high - low + 1) : 0;
-  if (count > 0) std::memmove(digits, digits + 2 * (top - high), 2 * count);
-  ByteBuffer::store(header, static_cast<std::uint16_t>(count));
-  ByteBuffer::store(header + 2, static_cast<std::int16_t>(count > 0 ? high : 0));
-  ByteBuffer::store(header + 4, count > 0 && number.negative ? kNegative : std::uint16_t{0});
-  ByteBuffer::store(header + 6, static_cast<std::uint16_t>(kept_scale));
-  out.grow(8 + 2 * count);
+  ByteBuffer::store(header, static_cast<std::uint16_t>(size));
+  ByteBuffer::store(header + 2, static_cast<std::int16_t>(size > 0 ? groups.top : 0));
+  ByteBuffer::store(header + 4, size > 0 && number->negative ? kNegative : std::uint16_t{0});
+  ByteBuffer::store(header + 6, static_cast<std::uint16_t>(kept.scale));
+  out.grow(8 + 2 * size);
   return NumericResult::appended;
 }
 
