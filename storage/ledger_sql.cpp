@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <span>
 #include <string_view>
 #include <tuple>
 
@@ -57,6 +59,21 @@ void settle_devices(Batch& batch) {
   }
 }
 
+// Parameters that are arrays: one for each column, with an element for each row.
+void begin_arrays(std::span<const Oid> columns, std::size_t rows, std::span<ByteBuffer> arrays) {
+  for (std::size_t i = 0; i < columns.size(); ++i) begin_array(arrays[i], columns[i], rows);
+}
+
+ParameterStatement with_arrays(std::string sql, std::span<const Oid> columns,
+                               std::span<const ByteBuffer> arrays) {
+  ParameterStatement out{std::move(sql), {}, {}, /*recurs=*/true};
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    out.types.push_back(columns[i] == kText ? kTextArray : kInt8Array);
+    out.values.push_back(arrays[i].view());
+  }
+  return out;
+}
+
 std::string make_device_sql() {
   std::size_t parameter = 2;
   const auto names = columns([](auto name) { return fmt::format(", {}", name); });
@@ -69,18 +86,33 @@ std::string make_device_sql() {
       names, parameters, changes.substr(2));
 }
 
-// Days are those of UTC+8, by which bills go; a message counts on the day that it is booked on.
-constexpr const char* kUsageSql =
-    "INSERT INTO iothub.usage AS u (meter, day, shard, half_kilobytes, messages) "
-    "SELECT meter, (now() AT TIME ZONE 'UTC' + interval '8 hours')::date, shard, size, messages "
-    "FROM unnest($1, $2, $3, $4) AS k (meter, shard, size, messages) "
-    "ON CONFLICT (meter, day, shard, half_kilobytes) "
-    "DO UPDATE SET messages = u.messages + excluded.messages";
+// The rule, the device, and the counts.
+std::vector<Oid> make_device_columns() {
+  std::vector<Oid> out = {kText, kText};
+  LedgerCounts{}.for_each([&](std::string_view, std::int64_t) { out.push_back(kInt8); });
+  return out;
+}
 
-constexpr const char* kActiveDeviceSql =
-    "INSERT INTO iothub.usage_device (meter, day, device) "
-    "SELECT meter, date '1970-01-01' + day::integer, device "
-    "FROM unnest($1, $2, $3) AS k (meter, day, device) ON CONFLICT DO NOTHING";
+const std::vector<Oid>& device_columns() {
+  static const std::vector<Oid> columns = make_device_columns();
+  return columns;
+}
+
+void add_devices(LedgerEntries& entries, std::span<ByteBuffer> arrays,
+                 std::vector<ParameterStatement>& out) {
+  static const std::string sql = make_device_sql();
+  if (entries.devices.empty()) return;
+  sort_by_key(entries.devices);
+  begin_arrays(device_columns(), entries.devices.size(), arrays);
+  for (const auto& entry : entries.devices) {
+    add_element(arrays[0], entry.rule);
+    add_element(arrays[1], entry.device);
+    std::size_t column = 2;
+    entry.booked.for_each(
+        [&](std::string_view, std::int64_t value) { add_element(arrays[column++], value); });
+  }
+  out.push_back(with_arrays(sql, device_columns(), arrays));
+}
 
 constexpr const char* kSequenceSql =
     "INSERT INTO iothub.device_sequence AS s (rule, device, seen, given_up) "
@@ -89,6 +121,65 @@ constexpr const char* kSequenceSql =
     "ON CONFLICT (rule, device) DO UPDATE SET (seen, given_up) = (SELECT m.seen, m.given_up FROM "
     "iothub.merge_seen(s.seen, excluded.seen, least(s.given_up::numeric + excluded.given_up, "
     "9223372036854775807)::bigint) AS m)";
+constexpr Oid kSequenceColumns[] = {kText, kText, kText, kInt8};
+
+void add_sequences(LedgerEntries& entries, std::span<ByteBuffer> arrays,
+                   std::vector<ParameterStatement>& out) {
+  if (entries.sequences.empty()) return;
+  sort_by_key(entries.sequences);
+  begin_arrays(kSequenceColumns, entries.sequences.size(), arrays);
+  for (const auto& entry : entries.sequences) {
+    add_element(arrays[0], entry.rule);
+    add_element(arrays[1], entry.device);
+    add_element(arrays[2], entry.seen);
+    add_element(arrays[3], entry.given_up);
+  }
+  out.push_back(with_arrays(kSequenceSql, kSequenceColumns, arrays));
+}
+
+// Days are those of UTC+8, by which bills go; a message counts on the day that it is booked on.
+constexpr const char* kUsageSql =
+    "INSERT INTO iothub.usage AS u (meter, day, shard, half_kilobytes, messages) "
+    "SELECT meter, (now() AT TIME ZONE 'UTC' + interval '8 hours')::date, shard, size, messages "
+    "FROM unnest($1, $2, $3, $4) AS k (meter, shard, size, messages) "
+    "ON CONFLICT (meter, day, shard, half_kilobytes) "
+    "DO UPDATE SET messages = u.messages + excluded.messages";
+constexpr Oid kUsageColumns[] = {kText, kInt8, kInt8, kInt8};
+
+void add_usage(const LedgerEntries& entries, std::span<ByteBuffer> arrays,
+               std::vector<ParameterStatement>& out) {
+  if (entries.usage.empty()) return;
+  begin_arrays(kUsageColumns, entries.usage.size(), arrays);
+  for (const auto& entry : entries.usage) {
+    add_element(arrays[0], entries.meter);
+    add_element(arrays[1], entries.shard);
+    add_element(arrays[2], entry.half_kilobytes);
+    add_element(arrays[3], entry.messages);
+  }
+  out.push_back(with_arrays(kUsageSql, kUsageColumns, arrays));
+}
+
+constexpr const char* kActiveDeviceSql =
+    "INSERT INTO iothub.usage_device (meter, day, device) "
+    "SELECT meter, date '1970-01-01' + day::integer, device "
+    "FROM unnest($1, $2, $3) AS k (meter, day, device) ON CONFLICT DO NOTHING";
+constexpr Oid kActiveDeviceColumns[] = {kText, kInt8, kText};
+
+void add_active_devices(LedgerEntries& entries, std::span<ByteBuffer> arrays,
+                        std::vector<ParameterStatement>& out) {
+  if (entries.active_devices.empty()) return;
+  std::sort(entries.active_devices.begin(), entries.active_devices.end(),
+            [](const auto& a, const auto& b) {
+              return std::tie(a.day, a.device) < std::tie(b.day, b.device);
+            });
+  begin_arrays(kActiveDeviceColumns, entries.active_devices.size(), arrays);
+  for (const auto& entry : entries.active_devices) {
+    add_element(arrays[0], entries.meter);
+    add_element(arrays[1], entry.day);
+    add_element(arrays[2], entry.device);
+  }
+  out.push_back(with_arrays(kActiveDeviceSql, kActiveDeviceColumns, arrays));
+}
 
 ParameterStatement of_journal(std::string_view writer, const char* sql, ByteBuffer* values,
                               std::vector<Oid> types) {
@@ -97,10 +188,12 @@ ParameterStatement of_journal(std::string_view writer, const char* sql, ByteBuff
   return out;
 }
 
-// `values`: seven.
-void add_journal_statements(std::string_view writer, const LedgerEntries& entries,
-                            const JournalEntry* skipped, ByteBuffer* values,
-                            std::vector<ParameterStatement>& out) {
+// Entries, marks and what is forgotten.
+constexpr std::size_t kJournalParameters = 3 + 2 + 2;
+
+void add_journal(std::string_view writer, const LedgerEntries& entries, const JournalEntry* skipped,
+                 std::span<ByteBuffer> parameters, std::vector<ParameterStatement>& out) {
+  ByteBuffer* values = parameters.data();
   const std::size_t rows = entries.journal.size() - (skipped == nullptr ? 0 : 1);
   if (rows > 0) {
     begin_array(values[0], kInt8, rows);
@@ -207,91 +300,20 @@ const JournalEntry* first_added(const LedgerEntries& entries) {
 void add_device_statements(std::string_view writer, LedgerEntries& entries,
                            const JournalEntry* skipped, std::vector<ByteBuffer>& arrays,
                            std::vector<ParameterStatement>& out) {
-  static const std::string device_sql = make_device_sql();
-  constexpr std::size_t kSequenceColumns = 4;
-  std::size_t count_columns = 0;
-  LedgerCounts{}.for_each([&](std::string_view, std::int64_t) { ++count_columns; });
-  constexpr std::size_t kUsageColumns = 4;
-  constexpr std::size_t kActiveDeviceColumns = 3;
-  constexpr std::size_t kJournalColumns = 3 + 2 + 2;
-  const std::size_t journal_column =
-      2 + count_columns + kSequenceColumns + kUsageColumns + kActiveDeviceColumns;
-  arrays.resize(journal_column + kJournalColumns);
-
-  // In the order of the key, so that two writers lock rows in the same order.
-  if (!entries.devices.empty()) {
-    sort_by_key(entries.devices);
-    ParameterStatement statement{device_sql, {kTextArray, kTextArray}, {}, /*recurs=*/true};
-    begin_array(arrays[0], kText, entries.devices.size());
-    begin_array(arrays[1], kText, entries.devices.size());
-    for (std::size_t i = 0; i < count_columns; ++i) {
-      begin_array(arrays[2 + i], kInt8, entries.devices.size());
-      statement.types.push_back(kInt8Array);
-    }
-    for (const auto& entry : entries.devices) {
-      add_element(arrays[0], entry.rule);
-      add_element(arrays[1], entry.device);
-      std::size_t column = 2;
-      entry.booked.for_each(
-          [&](std::string_view, std::int64_t value) { add_element(arrays[column++], value); });
-    }
-    for (std::size_t i = 0; i < 2 + count_columns; ++i)
-      statement.values.push_back(arrays[i].view());
-    out.push_back(std::move(statement));
-  }
-  if (!entries.sequences.empty()) {
-    sort_by_key(entries.sequences);
-    ByteBuffer* const own = arrays.data() + 2 + count_columns;
-    for (std::size_t i = 0; i < kSequenceColumns; ++i) {
-      begin_array(own[i], i == 3 ? kInt8 : kText, entries.sequences.size());
-    }
-    for (const auto& entry : entries.sequences) {
-      add_element(own[0], entry.rule);
-      add_element(own[1], entry.device);
-      add_element(own[2], entry.seen);
-      add_element(own[3], entry.given_up);
-    }
-    out.push_back({kSequenceSql,
-                   {kTextArray, kTextArray, kTextArray, kInt8Array},
-                   {own[0].view(), own[1].view(), own[2].view(), own[3].view()},
-                   /*recurs=*/true});
-  }
-  if (!entries.usage.empty()) {
-    ByteBuffer* const own = arrays.data() + 2 + count_columns + kSequenceColumns;
-    for (std::size_t i = 0; i < kUsageColumns; ++i) {
-      begin_array(own[i], i == 0 ? kText : kInt8, entries.usage.size());
-    }
-    for (const auto& entry : entries.usage) {
-      add_element(own[0], entries.meter);
-      add_element(own[1], entries.shard);
-      add_element(own[2], entry.half_kilobytes);
-      add_element(own[3], entry.messages);
-    }
-    out.push_back({kUsageSql,
-                   {kTextArray, kInt8Array, kInt8Array, kInt8Array},
-                   {own[0].view(), own[1].view(), own[2].view(), own[3].view()},
-                   /*recurs=*/true});
-  }
-  if (!entries.active_devices.empty()) {
-    std::sort(entries.active_devices.begin(), entries.active_devices.end(),
-              [](const auto& a, const auto& b) {
-                return std::tie(a.day, a.device) < std::tie(b.day, b.device);
-              });
-    ByteBuffer* const own = arrays.data() + 2 + count_columns + kSequenceColumns + kUsageColumns;
-    for (std::size_t i = 0; i < kActiveDeviceColumns; ++i) {
-      begin_array(own[i], i == 1 ? kInt8 : kText, entries.active_devices.size());
-    }
-    for (const auto& entry : entries.active_devices) {
-      add_element(own[0], entries.meter);
-      add_element(own[1], entry.day);
-      add_element(own[2], entry.device);
-    }
-    out.push_back({kActiveDeviceSql,
-                   {kTextArray, kInt8Array, kTextArray},
-                   {own[0].view(), own[1].view(), own[2].view()},
-                   /*recurs=*/true});
-  }
-  add_journal_statements(writer, entries, skipped, arrays.data() + journal_column, out);
+  arrays.resize(device_columns().size() + std::size(kSequenceColumns) + std::size(kUsageColumns) +
+                std::size(kActiveDeviceColumns) + kJournalParameters);
+  std::span<ByteBuffer> left(arrays);
+  const auto take = [&left](std::size_t count) {
+    const std::span<ByteBuffer> own = left.first(count);
+    left = left.subspan(count);
+    return own;
+  };
+  // Each in the order of its key, so that two writers lock rows in the same order.
+  add_devices(entries, take(device_columns().size()), out);
+  add_sequences(entries, take(std::size(kSequenceColumns)), out);
+  add_usage(entries, take(std::size(kUsageColumns)), out);
+  add_active_devices(entries, take(std::size(kActiveDeviceColumns)), out);
+  add_journal(writer, entries, skipped, take(kJournalParameters), out);
 }
 
 }  // namespace hub::storage
