@@ -78,7 +78,7 @@ std::size_t PacketHandler::readable_bytes(const Channel& channel, std::string_vi
   const mqtt::FrameHeader frame =
       mqtt::peek_frame(unread, context_.options.max_packet_bytes, channel.version);
   if (has_to_wait(channel, frame, unread)) return 0;
-  return frame.header_bytes > 0 ? frame.packet_bytes() - unread.size() : otherwise;
+  return frame.packet_bytes() > unread.size() ? frame.packet_bytes() - unread.size() : otherwise;
 }
 
 Handled PacketHandler::handle(Channel& channel, const mqtt::FrameHeader& frame,
