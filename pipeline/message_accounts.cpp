@@ -12,46 +12,46 @@ MessageAccounts::MessageAccounts(const rules::RuleSet& rules, std::size_t max_de
 
 void MessageAccounts::use(const rules::RuleSet& rules) {
   drop_booked();
-  std::vector<std::size_t> account_of;
-  for (std::size_t i = 0; i < rules.size(); ++i) account_of.push_back(open_account(rules.plan(i)));
-  account_of_ = std::move(account_of);
+  std::vector<Account*> in_use;
+  for (std::size_t i = 0; i < rules.size(); ++i) in_use.push_back(&open_account(rules.plan(i)));
+  in_use_ = std::move(in_use);
 }
 
-bool MessageAccounts::in_use(std::size_t place) const {
-  return std::find(account_of_.begin(), account_of_.end(), place) != account_of_.end();
+bool MessageAccounts::in_use(const Account& account) const {
+  return std::find(in_use_.begin(), in_use_.end(), &account) != in_use_.end();
 }
 
 // Accounts of rules that have gone, and of which nothing is under way.
 void MessageAccounts::drop_booked() {
-  for (std::size_t i = 0; i < accounts_.size(); ++i) {
-    Account& account = accounts_[i];
-    if (!account.kept || in_use(i)) continue;
+  for (Account& account : accounts_) {
+    if (!account.kept || in_use(account)) continue;
     const RuleAccount reported = report(account);
-    const bool booked_up = reported.pending() == 0 &&
-                           reported.unbooked() == storage::LedgerCounts{} &&
-                           account.keyed_rows == storage::LedgerRows{} && !devices_.has(i);
-    if (booked_up) account = {};
+    const bool booked_up =
+        reported.pending() == 0 && reported.unbooked() == storage::LedgerCounts{} &&
+        account.keyed_rows == storage::LedgerRows{} && !devices_.has(account.place);
+    if (!booked_up) continue;
+    account = Account(account.place);
+    account.kept = false;
   }
 }
 
 // The account of the rule's name; a new one when there is none.
-std::size_t MessageAccounts::open_account(const rules::RulePlan& rule) {
+MessageAccounts::Account& MessageAccounts::open_account(const rules::RulePlan& rule) {
   Account* account = find(rule.name());
   if (account == nullptr) {
     const auto unused = std::find_if(accounts_.begin(), accounts_.end(),
                                      [](const Account& each) { return !each.kept; });
-    account = unused != accounts_.end() ? &*unused : &accounts_.emplace_back();
+    account = unused != accounts_.end() ? &*unused : &accounts_.emplace_back(accounts_.size());
     account->rule = rule.name();
     account->kept = true;
   }
-  const auto place = static_cast<std::size_t>(account - accounts_.data());
   if (rule.sequence() && !account->journalled) {
     // What waits to be booked was not journalled, and must not be taken away from the journal.
-    devices_.make_fresh(place);
+    devices_.make_fresh(account->place);
     account->journalled = true;
     journals_ = true;
   }
-  return place;
+  return *account;
 }
 
 storage::LedgerCounts MessageAccounts::RuleAccount::unbooked() const noexcept {
@@ -99,8 +99,7 @@ void MessageAccounts::on_booked(std::string_view rule, const storage::LedgerCoun
 void MessageAccounts::on_refused(const storage::RowTarget& target, const MessageView& message) {
   const Account* const account = find(target.rule);
   if (account == nullptr) return;
-  const auto place = static_cast<std::size_t>(account - accounts_.data());
-  storage::LedgerCounts& counts = devices_.find(message.client_id).fresh(place).counts;
+  storage::LedgerCounts& counts = devices_.find(message.client_id).fresh(account->place).counts;
   --counts.committed;
   ++counts.dead_lettered;
 }
@@ -187,9 +186,9 @@ void MessageAccounts::book_devices(storage::BatchWriter& writer) {
 
 std::vector<MessageAccounts::RuleAccount> MessageAccounts::accounts() const {
   std::vector<RuleAccount> out;
-  for (const std::size_t place : account_of_) out.push_back(report(accounts_[place]));
-  for (std::size_t i = 0; i < accounts_.size(); ++i) {
-    if (accounts_[i].kept && !in_use(i)) out.push_back(report(accounts_[i]));
+  for (const Account* account : in_use_) out.push_back(report(*account));
+  for (const Account& account : accounts_) {
+    if (account.kept && !in_use(account)) out.push_back(report(account));
   }
   return out;
 }

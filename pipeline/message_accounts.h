@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,17 +53,17 @@ class MessageAccounts {
   // Says whose messages the calls below are about.
   void begin_message(std::string_view client_id) { device_ = &devices_.find(client_id); }
   void received(const rules::RulePlan& rule) {
-    const std::size_t account = account_of_[rule.index()];
-    ++accounts_[account].taken.received;
-    ++device_->fresh(account).counts.received;
+    Account& account = *in_use_[rule.index()];
+    ++account.taken.received;
+    ++device_->fresh(account.place).counts.received;
   }
   void ended(const rules::RulePlan& rule, Ending ending) {
-    const std::size_t account = account_of_[rule.index()];
-    count(accounts_[account].taken, ending);
-    count(device_->fresh(account).counts, ending);
+    Account& account = *in_use_[rule.index()];
+    count(account.taken, ending);
+    count(device_->fresh(account.place).counts, ending);
   }
   void seen(const rules::RulePlan& rule, std::int64_t number) {
-    device_->fresh(account_of_[rule.index()]).seen.add(number);
+    device_->fresh(in_use_[rule.index()]->place).seen.add(number);
   }
 
   // From storage, as CommitListener has it.
@@ -103,7 +104,9 @@ class MessageAccounts {
 
  private:
   struct Account {
-    bool kept = false;  // otherwise it is nobody's, and to be used again
+    explicit Account(std::size_t at) : place(at) {}
+    std::size_t place;  // in accounts_, and the number by which devices know it
+    bool kept = true;   // otherwise it is nobody's, and to be used again
     std::string rule;
     // Its devices' numbers are in the journal until they are booked. Stays when a later version of
     // the rule names no sequence: what is in the journal already is to be taken away from it.
@@ -137,14 +140,14 @@ class MessageAccounts {
   [[nodiscard]] RuleAccount report(const Account& account) const {
     return {account.rule, account.taken, account.booked, account.rows};
   }
-  [[nodiscard]] bool in_use(std::size_t place) const;
+  [[nodiscard]] bool in_use(const Account& account) const;
   void drop_booked();
-  [[nodiscard]] std::size_t open_account(const rules::RulePlan& rule);
+  Account& open_account(const rules::RulePlan& rule);
   void book_rules(storage::BatchWriter& writer);
   void book_devices(storage::BatchWriter& writer);
 
-  std::vector<Account> accounts_;        // a place is used again when its account is dropped
-  std::vector<std::size_t> account_of_;  // by RulePlan::index(): a place in accounts_
+  std::deque<Account> accounts_;  // each stays where it is
+  std::vector<Account*> in_use_;  // by RulePlan::index()
   DeviceAccounts devices_;
   DeviceAccounts::Device* device_ = nullptr;
   bool rows_dirty_ = false;
