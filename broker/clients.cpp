@@ -30,6 +30,7 @@ void Clients::listen(FileDescriptor listener) {
 }
 
 void Clients::stop_listening() {
+  if (!acceptor_) return;  // stopped before it began
   poller_.remove(acceptor_->descriptor());
   acceptor_.reset();
 }

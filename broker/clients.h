@@ -32,7 +32,7 @@ class Clients final : public ClientEffects {
 
   // Takes connections from a listening, non-blocking socket.
   void listen(FileDescriptor listener);
-  void stop_listening();
+  void stop_listening();  // no effect before listen()
   // From another shard.
   void adopt(Connection connection);
 
