@@ -111,9 +111,11 @@ TEST(Spooling, DoesNotRepeatABatchThatCommittedUnheardAndWasSpooled) {
   ProxiedSpooling p;
   SpoolingWriter& w = p.w;
   w.write(0, 1);
+  w.run_until_drained();
   p.proxy.hold(FaultProxy::Side::server, "INSERT ");
-  w.write(1, 20);  // the first of them is in the database
-  EXPECT_EQ(w.h().database().count("SELECT count(*) FROM a"), 2);
+  w.write(1, 20);
+  // The first of them gets into the database.
+  w.h().run_until([&] { return w.h().database().count("SELECT count(*) FROM a") == 2; });
   p.proxy.cut();
   w.run_until_drained();
   EXPECT_EQ(w.rows(), SpoolingWriter::all_rows(20));
