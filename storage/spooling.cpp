@@ -26,7 +26,7 @@ void Spooling::stop() {
 
 void Spooling::on_pending(std::optional<Availability::Clock::time_point> trouble_since) {
   if (spooling_) {
-    append();
+    append_waiting();
   } else if (trouble_since &&
              Availability::Clock::now() - *trouble_since >= parts_.options.spool_after) {
     turn_to_spool();
@@ -37,7 +37,7 @@ void Spooling::on_pending(std::optional<Availability::Clock::time_point> trouble
 
 void Spooling::on_look(bool stalled) {
   if (spooling_) {
-    append();  // that failed before
+    append_waiting();  // that failed before
   } else if (stalled) {
     turn_to_spool();
   }
@@ -45,10 +45,10 @@ void Spooling::on_look(bool stalled) {
 
 void Spooling::turn_to_spool() {
   spooling_ = true;
-  append();
+  append_waiting();
 }
 
-void Spooling::append() {
+void Spooling::append_waiting() {
   PendingBatches& pending = parts_.pending;
   while (spooling_ && !lane_.appending() && !parts_.delivery.stopped()) {
     // First what has been on its way to the database for too long: it was filled before the others.
@@ -79,7 +79,7 @@ void Spooling::on_appended(const Spooled& place, const std::optional<SpoolFault>
     on_refused(*fault);
   } else {
     on_taken(place);
-    append();
+    append_waiting();
   }
 }
 

@@ -60,7 +60,7 @@ class Spooling {
   void turn_to_spool();
 
   // Appends what has waited longest, and so on after each record until nothing waits.
-  void append();
+  void append_waiting();
   void append(Batch& batch);
   void on_appended(const Spooled& place, const std::optional<SpoolFault>& fault);
   void on_refused(const SpoolFault& fault);
