@@ -38,7 +38,6 @@ class Transport {
   // The other end reads an end of file once it has all that was written; reading goes on.
   void end_writing();
   void close() { socket_.reset(); }
-  [[nodiscard]] bool is_open() const noexcept { return static_cast<bool>(socket_); }
 
   // For a Poller only.
   [[nodiscard]] int descriptor() const noexcept { return socket_.get(); }
