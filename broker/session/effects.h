@@ -31,11 +31,12 @@ class ClientEffects {
   [[nodiscard]] virtual std::string& output(Channel& channel) = 0;
   // Of the output, what its socket has not taken yet.
   [[nodiscard]] virtual std::size_t unsent_bytes(const Channel& channel) const = 0;
-  // Keeps the output back, and does not read, until release_output().
+  // Keeps the output back, and does not read, until release_output(): then it goes at the end of
+  // the turn, and what was left unread is handled in it.
   virtual void keep_output(Channel& channel) = 0;
   virtual void release_output(Channel& channel) = 0;
-  // The packet that is being handled, and what came behind it, is to be handled once storage has
-  // room again.
+  // The packet of which on_bytes() leaves all or a part unread is tried again after the next commit
+  // that leaves room; nothing is read until then.
   virtual void wait_for_room(Channel& channel) = 0;
   // Lets the output reach the client, then ends the connection. REQUIRES stage closing.
   virtual void close(Channel& channel) = 0;
@@ -53,7 +54,8 @@ class RoutingEffects {
  public:
   virtual ~RoutingEffects() = default;
 
-  // Who wants a topic; valid until the next call, and as long as no subscription comes or goes.
+  // Who wants a topic, a valid name; valid until the next call, and as long as no subscription
+  // comes or goes.
   struct Destination {
     const Interest& interest;
     bool stored;  // the sink wants it
@@ -72,12 +74,15 @@ class RoutingEffects {
     const RoutedFilter* filter;  // valid as long as the subscription is there
     bool is_new;                 // this session had no subscription with that filter
   };
+  // filter: a valid one. Takes the place of the slot's own with that filter [MQTT-3.8.4-3].
   virtual Added subscribe(std::string_view filter, std::uint32_t slot, SubscriptionOptions options,
                           std::uint32_t identifier) = 0;
+  // REQUIRES that the slot has it. `filter` may be gone afterwards.
   virtual void unsubscribe(const RoutedFilter& filter, std::uint32_t slot) = 0;
-  // Borrows from the filter.
+  // REQUIRES that the slot has it. Borrows from the filter.
   [[nodiscard]] virtual DurableSubscription subscription(const RoutedFilter& filter,
                                                          std::uint32_t slot) const = 0;
+  // Borrows from the filter.
   [[nodiscard]] virtual std::string_view text(const RoutedFilter& filter) const = 0;
 
   // Calls SubscriptionHandler::on_interest_known(request) once every shard knows of the filters
@@ -105,8 +110,8 @@ class ShardEffects {
   [[nodiscard]] virtual std::int64_t parked_bytes() const = 0;
   // PacketHandler::on_durable() gets it once all that was routed before is durable.
   virtual void acknowledge_after_commit(AckToken token) = 0;
-  // What is durable of sessions has changed: PacketHandler::on_batch_closing() is to be called
-  // soon.
+  // What is durable of sessions has changed: PacketHandler::on_batch_closing() is called at the end
+  // of the turn, or once the batch under way has committed.
   virtual void durable_change_waits() = 0;
   // Goes with the batch that is closing: only from PacketHandler::on_batch_closing().
   virtual void make_durable(const DurableChange& change) = 0;

@@ -1,5 +1,7 @@
 #include "broker/session/packet_handler.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 #include "broker/mqtt/disconnect_codec.h"
 
@@ -78,7 +80,13 @@ std::size_t PacketHandler::readable_bytes(const Channel& channel, std::string_vi
   const mqtt::FrameHeader frame =
       mqtt::peek_frame(unread, context_.options.max_packet_bytes, channel.version);
   if (has_to_wait(channel, frame, unread)) return 0;
-  return frame.packet_bytes() > unread.size() ? frame.packet_bytes() - unread.size() : otherwise;
+  if (frame.packet_bytes() <= unread.size()) return otherwise;
+  const std::size_t lacking = frame.packet_bytes() - unread.size();
+  // Whether it has to wait is only known once its topic is there.
+  const bool is_known = frame.type != PacketType::publish ||
+                        mqtt::publish_qos(frame.flags) == Qos::at_most_once ||
+                        mqtt::peek_publish_topic(unread.substr(frame.header_bytes)).has_value();
+  return is_known ? lacking : std::min(lacking, otherwise);
 }
 
 Handled PacketHandler::handle(Channel& channel, const mqtt::FrameHeader& frame,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/topic.h"
+
 namespace hub::broker {
 
 using mqtt::PacketType;
@@ -72,7 +74,9 @@ bool PublishReceiver::will_have_to_wait(const Channel& channel, const mqtt::Fram
     return false;
   }
   const auto topic = mqtt::peek_publish_topic(body);
-  return topic && context_.routing.destination(*topic).stored;
+  // What is no topic name is not looked up: decode_publish() refuses it once it is whole.
+  return topic && is_valid_topic_name(*topic) && !is_own_topic(*topic) &&
+         context_.routing.destination(*topic).stored;
 }
 
 void PublishReceiver::take(Channel& channel, Session& session, const mqtt::PublishView& publish,

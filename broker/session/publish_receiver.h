@@ -26,13 +26,15 @@ class PublishReceiver {
   // the rest need not be read now. `body` as much as is there.
   [[nodiscard]] bool will_have_to_wait(const Channel& channel, const mqtt::FrameHeader& frame,
                                        std::string_view body) const;
+  // REQUIRES session.channel.
   void on_pubrel(Session& session, const mqtt::AckView& ack);
 
   // A token of a session that is there has come back: what it owes goes to the connection that the
   // session has now, if that asked. REQUIRES token.owed to be one of the three acknowledgements.
   void on_durable(Session& session, const AckToken& token);
 
-  // Clients may not publish there: one that could say anything of the hub (section 4.7.2).
+  // Whether it is below $SYS, where no client may publish: it could say anything of the hub
+  // (section 4.7.2).
   [[nodiscard]] static bool is_own_topic(std::string_view topic);
 
  private:
@@ -44,7 +46,8 @@ class PublishReceiver {
                                           const mqtt::PublishView& publish);
   void take(Channel& channel, Session& session, const mqtt::PublishView& publish,
             const RoutingEffects::Destination& destination);
-  // With a reason that only MQTT 5.0 can say.
+  // Answers a QoS 1 or 2 publish that is not taken; nothing at QoS 0. reason: `success` for MQTT
+  // 3.1.1, which has no other.
   void answer(Channel& channel, const mqtt::PublishView& publish, mqtt::ReasonCode reason);
   void acknowledge(Channel& channel, mqtt::PacketType type, PacketId id,
                    mqtt::ReasonCode reason = mqtt::ReasonCode::success);

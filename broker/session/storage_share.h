@@ -39,11 +39,13 @@ class StorageShare {
   }
 
   // Whether one that waits may go on: at half of what makes it stop, so that it gets further than
-  // one message.
-  [[nodiscard]] bool may_go_on(const Session* session, std::int64_t room) const {
+  // one message. parked: of the others.
+  [[nodiscard]] bool may_go_on(const Session* session, std::int64_t room,
+                               std::int64_t parked) const {
     const std::uint64_t held = session != nullptr ? session->held_bytes : 0;
-    return 2 * held <= max_held_bytes_ && room > 0 &&
-           2 * static_cast<std::int64_t>(held) <= kShareOfRoom * room;
+    if (held == 0) return room > 0;
+    return 2 * held <= max_held_bytes_ &&
+           2 * static_cast<std::int64_t>(held) <= kShareOfRoom * (room - parked);
   }
 
  private:

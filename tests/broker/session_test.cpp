@@ -309,6 +309,21 @@ TEST_P(SessionTest, KeepsTheExpiryThatADisconnectGave) {  // MQTT 5.0 section 3.
   EXPECT_EQ(ledger.session("sub")->expiry_seconds, 200u);
 }
 
+TEST_P(SessionTest, IsForgottenForGoodWhenItsDisconnectSaysSo) {
+  RawMqttClient subscriber{port};
+  subscriber.connect("sub", false, 100);
+  subscriber.subscribe("t", Qos::at_least_once);
+  settle();
+  ASSERT_TRUE(ledger.session("sub"));
+  mqtt::client::Properties properties;
+  properties.u32(mqtt::PropertyId::session_expiry_interval, 0);
+  subscriber.send(mqtt::client::encode_disconnect(
+      ProtocolVersion::v5, mqtt::ReasonCode::normal_disconnection, properties));
+  EXPECT_TRUE(subscriber.closed());
+  settle();
+  EXPECT_FALSE(ledger.session("sub"));
+}
+
 // A client that got no answer to its clean start tries again, while the database is still away.
 TEST_P(SessionTest, HoldsEveryConnackUntilTheFormerPacketIdsAreGoneForGood) {
   RawMqttClient publisher{port};

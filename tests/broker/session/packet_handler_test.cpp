@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/topic.h"
 #include "broker/routing/match_cache.h"
 #include "tests/support/mqtt_client_codec.h"
 
@@ -51,6 +52,7 @@ class World : public ClientEffects, public RoutingEffects, public ShardEffects {
 
   // RoutingEffects
   Destination destination(std::string_view topic) override {
+    EXPECT_TRUE(is_valid_topic_name(topic)) << topic;
     return {interest, topic.starts_with("rows/")};
   }
   MessageView new_message() override {
@@ -169,6 +171,11 @@ TEST_F(PacketHandlerTest, KeepsTheOrderOfAcknowledgements) {  // [MQTT-4.6.0-2]
   publish("elsewhere", Qos::at_least_once, 2);
   EXPECT_THAT(answers(), IsEmpty());
   ASSERT_EQ(world.tokens.size(), 2u);
+  handler.on_durable(world.tokens[0]);
+  EXPECT_EQ(world.sent[1].size(), 4u) << "the second waits for its own";
+  handler.on_durable(world.tokens[1]);
+  EXPECT_EQ(world.sent[1].substr(2, 2), std::string("\0\1", 2));
+  EXPECT_EQ(world.sent[1].substr(6, 2), std::string("\0\2", 2));
 }
 
 TEST_F(PacketHandlerTest, MakesThePacketIdOfAQos2MessageDurableBeforeItsTokenIsGiven) {
@@ -210,6 +217,32 @@ TEST_F(PacketHandlerTest, WantsNothingMoreOfAPublishThatHasToWait) {
   EXPECT_EQ(handler.readable_bytes(channel, {}, 5), 5u);
   world.room = 0;
   EXPECT_EQ(handler.readable_bytes(channel, head, 5), 0u);
+}
+
+TEST_F(PacketHandlerTest, LooksUpNoTopicOfAPublishThatIsNotWhole) {
+  connect();
+  world.room = 0;
+  for (const char* topic : {"+/+/+", "rows/#", "$SYS/a"}) {
+    const std::string whole =
+        mqtt::client::encode(mqtt::client::Publish{.topic = topic,
+                                                   .payload = std::string(1'000, 'x'),
+                                                   .qos = Qos::at_least_once,
+                                                   .packet_id = 1});
+    EXPECT_EQ(give(whole.substr(0, 100)), 0u);
+    EXPECT_THAT(world.done, IsEmpty()) << "it is refused once it is whole";
+  }
+}
+
+TEST_F(PacketHandlerTest, AsksForALongTopicByParts) {
+  connect();
+  world.room = 0;
+  const std::string whole =
+      mqtt::client::encode(mqtt::client::Publish{.topic = "rows/" + std::string(1'000, 'a'),
+                                                 .payload = std::string(1'000, 'x'),
+                                                 .qos = Qos::at_least_once,
+                                                 .packet_id = 1});
+  const std::string_view part = std::string_view{whole}.substr(0, 192);
+  EXPECT_EQ(handler.readable_bytes(channel, part, 192), 192u);
 }
 
 TEST_F(PacketHandlerTest, SaysWhyAndClosesWhenAClientBreaksTheStandard) {
