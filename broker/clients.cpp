@@ -99,7 +99,10 @@ void Clients::read(Client& client) {
     lose(client, Will::publish);
     return;
   }
-  if (connection.state == Connection::State::closing) return;  // read on until it closes
+  if (connection.state == Connection::State::closing) {
+    connection.drop_unread();  // read on until it closes, by nobody
+    return;
+  }
   handle(client, input.bytes);
   if (connection.state == Connection::State::open) hold_if_output_is_full(client);
 }

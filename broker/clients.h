@@ -22,7 +22,8 @@
 namespace hub::broker {
 
 // The connections of a shard's clients: reads them, gives what they sent to the sessions, and
-// carries out what those ask for (ClientEffects). Here transport and sessions meet.
+// carries out what those ask for (ClientEffects). Here transport and sessions meet. A shard's;
+// every call on its thread.
 class Clients final : public ClientEffects {
  public:
   // Borrows all of it.
@@ -47,6 +48,8 @@ class Clients final : public ClientEffects {
   void room_grew() noexcept { parked_.room_grew(); }
   // Handles what waited unread and need not wait any more.
   void go_on();
+  // Somebody is left for a turn that has to come without an event.
+  [[nodiscard]] bool next_turn_is_due() const noexcept { return parked_.next_turn_is_due(); }
   // One write for each connection that has something to send. False when that has given something
   // more to do in this turn: the connection of a will was lost, or one has caught up and goes on.
   [[nodiscard]] bool flush();

@@ -8,20 +8,19 @@ namespace hub::broker {
 
 // What happened on one shard since the start. Written by the shard's thread alone; read there too
 // (Broker::totals()).
-#define HUB_BROKER_COUNTERS(X) \
-  X(connections_accepted)      \
-  X(connections_closed)        \
-  X(publishers_stopped)        \
-  X(dropped_republish_depth)   \
-  X(dropped_retained_full)     \
-  HUB_SESSION_COUNTERS(X)
+// publishers_stopped: times that one had to wait for storage.
+#define HUB_SHARD_COUNTERS(X) \
+  X(connections_accepted)     \
+  X(connections_closed)       \
+  X(publishers_stopped)       \
+  X(dropped_republish_depth)  \
+  X(dropped_retained_full)
+#define HUB_BROKER_COUNTERS(X) HUB_SHARD_COUNTERS(X) HUB_SESSION_COUNTERS(X)
 
 struct Counters : SessionCounters {
-  std::uint64_t connections_accepted = 0;
-  std::uint64_t connections_closed = 0;
-  std::uint64_t publishers_stopped = 0;  // times that one had to wait for storage
-  std::uint64_t dropped_republish_depth = 0;
-  std::uint64_t dropped_retained_full = 0;
+#define HUB_COUNTER(name) std::uint64_t name = 0;
+  HUB_SHARD_COUNTERS(HUB_COUNTER)
+#undef HUB_COUNTER
 
   Counters& operator+=(const Counters& other) {
 #define HUB_COUNTER(name) name += other.name;

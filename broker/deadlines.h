@@ -18,7 +18,7 @@ namespace hub::broker {
 // once per packet). Those of owners that are gone stay, until tidy() finds that they may be most.
 class Deadlines {
  public:
-  enum class Kind : std::uint8_t { connection, will, session_expiry, stop };
+  enum class Kind : std::uint8_t { connection, will, session_expiry, turn, stop };
 
   struct Deadline {
     SteadyTime at;

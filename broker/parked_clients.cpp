@@ -46,12 +46,15 @@ std::size_t ParkedClients::cautious_bytes(std::int64_t room) {
 void ParkedClients::take_resumable(const SlotMap<Client>& clients, std::int64_t room,
                                    std::vector<Channel::Handle>& out) {
   if (!std::exchange(room_grew_, false)) return;
+  std::int64_t parked = bytes_;
   std::size_t left = 0;
   for (const Channel::Handle handle : parked_) {
     const Client* client = clients.find(handle);
     if (client == nullptr || !is_parked(*client)) continue;
-    if (share_.may_go_on(client->channel.session, room)) {
-      room -= std::max(kLeastShare, static_cast<std::int64_t>(client->connection.unread_bytes()));
+    const auto unread = static_cast<std::int64_t>(client->connection.unread_bytes());
+    if (share_.may_go_on(client->channel.session, room, parked - unread)) {
+      room -= std::max(kLeastShare, unread);
+      parked -= unread;
       room_grew_ = room_grew_ || room <= 0;  // the next turn goes on
       out.push_back(handle);
     } else {

@@ -12,6 +12,7 @@ namespace hub::broker {
 
 // Publishers that wait for room in storage: their connections are not read, and what they have sent
 // and was not handled is counted. Which of them have to wait, StorageShare says.
+// A shard's; every call on its thread.
 class ParkedClients {
  public:
   explicit ParkedClients(const StorageShare& share) : share_(share) {}
@@ -25,7 +26,7 @@ class ParkedClients {
   // Whether a client may have to wait with what one large read brings. Then little is to be read of
   // it at once, so that what many of them have sent stays with their senders: cautious_bytes().
   [[nodiscard]] bool may_have_to_wait(const Client& client, std::int64_t room) const;
-  // Enough to know the next packet's topic, and more while there is more room.
+  // Enough to know the topic of most packets, and more while there is more room.
   [[nodiscard]] static std::size_t cautious_bytes(std::int64_t room);
 
   void room_grew() noexcept { room_grew_ = true; }
@@ -33,6 +34,10 @@ class ParkedClients {
   // there is room for: the others would only stop again. Looks only if room has grown.
   void take_resumable(const SlotMap<Client>& clients, std::int64_t room,
                       std::vector<Channel::Handle>& out);
+
+  // Some may go on that were left for the next turn. It has to come by itself: those that went on
+  // may have given storage nothing, and then no commit brings it.
+  [[nodiscard]] bool next_turn_is_due() const noexcept { return room_grew_; }
 
   // Unread input of all that are parked.
   [[nodiscard]] std::int64_t bytes() const noexcept { return bytes_; }

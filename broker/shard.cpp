@@ -9,6 +9,10 @@ std::uint64_t random_salt(std::uint32_t id) {
   return (std::uint64_t{std::random_device{}()} << 40) | (std::uint64_t{id} << 32);
 }
 
+Timestamp wall_clock() {
+  return std::chrono::time_point_cast<Timestamp::duration>(std::chrono::system_clock::now());
+}
+
 }  // namespace
 
 Shard::Shard(std::uint32_t id, std::uint32_t shard_count, boost::asio::io_context& io,
@@ -64,13 +68,8 @@ void Shard::on_ready() {
   finish_turn();
 }
 
-void Shard::read_clocks() {
-  time_ = {std::chrono::steady_clock::now(),
-           std::chrono::time_point_cast<Timestamp::duration>(std::chrono::system_clock::now())};
-}
-
 void Shard::begin_turn() {
-  read_clocks();
+  time_ = {std::chrono::steady_clock::now(), wall_clock()};
   sink_->begin_turn(time_.wall);
   router_.set_sink_route_version(sink_->route_version());
 }
@@ -87,6 +86,7 @@ void Shard::finish_turn() {
   } while (!clients_.flush());
   clients_.erase_closed();
   deadlines_.tidy([this](const Deadlines::Deadline& due) { return is_wanted(due); });
+  if (clients_.next_turn_is_due()) deadlines_.add(time_.steady, Deadlines::Kind::turn, 0);
   arm_timer();
   if (stop_) try_finish_stop();
 }
@@ -106,6 +106,7 @@ bool Shard::is_wanted(const Deadlines::Deadline& deadline) const {
       return sessions_.is_wanted(Wake::will, deadline.owner, deadline.at);
     case Deadlines::Kind::session_expiry:
       return sessions_.is_wanted(Wake::session_expiry, deadline.owner, deadline.at);
+    case Deadlines::Kind::turn:
     case Deadlines::Kind::stop:
       break;
   }
@@ -137,6 +138,8 @@ void Shard::on_timer() {
       case Deadlines::Kind::session_expiry:
         sessions_.on_wake(Wake::session_expiry, due->owner);
         break;
+      case Deadlines::Kind::turn:
+        break;  // this is the one
       case Deadlines::Kind::stop:
         // try_finish_stop() looks at what is left; storage does not say when it became idle.
         deadlines_.add(time_.steady + std::chrono::milliseconds(10), Deadlines::Kind::stop, 0);
@@ -183,6 +186,7 @@ void Shard::receive(const ShardPeers::Burst& burst) {
 }
 
 void Shard::on_burst_taken(std::uint32_t shard) {
+  assert_home();
   peers_.on_burst_taken(shard);
   if (!reading_held_ || !peers_.keep_up()) return;
   reading_held_ = false;
@@ -204,8 +208,8 @@ void Shard::on_interest_confirmed(std::uint64_t request) {
 
 std::vector<MessageRef> Shard::matching_retained(std::string_view filter) {
   assert_home();
-  read_clocks();
-  return router_.matching_retained(filter, time_.wall);
+  // Not the turn's time: it may be asked for between two turns.
+  return router_.matching_retained(filter, wall_clock());
 }
 
 void Shard::deliver_retained(std::uint64_t session, const RoutingEffects::RetainedWish& wish,
@@ -219,6 +223,7 @@ void Shard::deliver_retained(std::uint64_t session, const RoutingEffects::Retain
 
 void Shard::on_retained(std::uint64_t session, const RoutingEffects::RetainedWish& wish,
                         const std::vector<MessageRef>& messages) {
+  assert_home();
   begin_turn();
   deliver_retained(session, wish, messages);
   finish_turn();

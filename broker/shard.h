@@ -45,7 +45,10 @@ class Shard final : public ShardOwned, public SinkListener, private ShardEffects
   void connect_peers(std::vector<OnShard<Shard>> peers) { peers_.connect(std::move(peers)); }
   void set_sink(std::unique_ptr<PublishSink> sink);
   // A session that the database knew; before start().
-  void restore_session(const StoredSession& stored) { sessions_.restore(stored); }
+  void restore_session(const StoredSession& stored) {
+    assert_home();
+    sessions_.restore(stored);
+  }
 
   // Takes connections from a listening, non-blocking socket.
   void start(FileDescriptor listener);
@@ -86,7 +89,6 @@ class Shard final : public ShardOwned, public SinkListener, private ShardEffects
  private:
   void wait_ready();
   void on_ready();
-  void read_clocks();
   void begin_turn();
   void finish_turn();
   [[nodiscard]] bool is_wanted(const Deadlines::Deadline& deadline) const;

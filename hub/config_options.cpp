@@ -255,7 +255,7 @@ void add_mqtt(std::vector<ConfigOption>& options) {
   options.push_back(bytes("mqtt.max_outbound_bytes",
                           "bytes that one client's connection has not taken; above, QoS 0 is "
                           "dropped and counted, and QoS 1 and 2 wait in the session",
-                          1'024, kMuch, HUB_MEMBER(mqtt.max_outbound_bytes)));
+                          1'024, std::uint64_t{2} << 30, HUB_MEMBER(mqtt.max_outbound_bytes)));
   options.push_back(number("mqtt.max_retained_messages", "retained messages", 1, kMany,
                            HUB_MEMBER(mqtt.max_retained_messages)));
   options.push_back(bytes("mqtt.max_retained_bytes", "bytes of all retained messages", 1'024, kMuch,

@@ -22,7 +22,7 @@ struct DisconnectView {
 //                                 3.1.1; a property that this packet cannot have from a client
 //              protocol_error     a reason code that a client cannot send [MQTT-3.14.2-1];
 //                                 a property twice
-// Leaves to Session: a Session Expiry Interval where CONNECT had none (section 3.14.2.2.2).
+// Leaves to broker/session: a Session Expiry Interval where CONNECT had none (section 3.14.2.2.2).
 [[nodiscard]] DecodeResult<DisconnectView> decode_disconnect(ProtocolVersion version,
                                                              std::string_view body) noexcept;
 

@@ -48,8 +48,8 @@ struct PublishView {
 //                                   [MQTT-2.2.1-3]; a property twice; a Subscription Identifier
 //                                   from a client [MQTT-3.3.4-6]
 //              topic_alias_invalid  alias 0 [MQTT-3.3.2-8]
-// Leaves to Session, which knows the connection: alias range, Receive Maximum, authorization,
-// whether the payload is the UTF-8 that it says it is.
+// Leaves to broker/session, which knows the connection: alias range, Receive Maximum,
+// authorization, whether the payload is the UTF-8 that it says it is.
 [[nodiscard]] DecodeResult<PublishView> decode_publish(ProtocolVersion version, std::uint8_t flags,
                                                        std::string_view body) noexcept;
 

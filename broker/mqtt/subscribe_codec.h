@@ -76,7 +76,7 @@ struct UnsubscribeView {
 //              protocol_error     no filter [MQTT-3.8.3-2]; QoS 3; Retain Handling 3; No Local on a
 //                                 shared subscription [MQTT-3.8.3-4]; packet id 0;
 //                                 Subscription Identifier 0 or twice
-// Leaves to Session: authorization, whether shared subscriptions are on offer.
+// Leaves to broker/session: authorization, whether shared subscriptions are on offer.
 [[nodiscard]] DecodeResult<SubscribeView> decode_subscribe(ProtocolVersion version,
                                                            std::string_view body) noexcept;
 

@@ -82,16 +82,16 @@ class Connection {
   struct Input {
     Transport::Result result = Transport::Result::would_block;
     // On `done`: all that there is to handle, what was unread in front; kPayloadPadding more bytes
-    // are readable past its end. Valid until keep(), drop_unread(), or the next read() with
-    // `buffer`.
+    // are readable past its end. Valid until keep(), drop_unread(), or the next read() or
+    // unread() with `buffer`.
     std::string_view bytes{};
   };
-  // Reads at most `most` bytes, by one system call.
+  // Reads at most `most` bytes, by one system call. REQUIRES most > 0.
   [[nodiscard]] Input read(ReadBuffer& buffer, std::size_t most);
   // The same without reading: `would_block` when nothing is unread.
   [[nodiscard]] Input unread(ReadBuffer& buffer);
-  // How many of the bytes that were given last were not handled: they stay unread. The rest of one
-  // read at most, and so bounded by what read() was allowed and the longest packet.
+  // rest: the end of the bytes that were given last, which was not handled: it stays unread. The
+  // rest of one read at most, and so bounded by what read() was allowed and the longest packet.
   void keep(std::string_view rest);
   void drop_unread() { unread_.reset(); }
   [[nodiscard]] std::size_t unread_bytes() const noexcept { return unread_ ? unread_->size() : 0; }

@@ -30,7 +30,7 @@ class Transport {
     std::size_t bytes = 0;
   };
 
-  // One system call. `into` has room for `most` bytes.
+  // One system call. `into` has room for `most` bytes. REQUIRES most > 0.
   [[nodiscard]] Transfer read(char* into, std::size_t most);
   // One system call, which may take a part.
   [[nodiscard]] Transfer write(std::string_view bytes);

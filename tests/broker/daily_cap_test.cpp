@@ -16,7 +16,7 @@ using mqtt::PacketType;
 using mqtt::ProtocolVersion;
 using test::RawMqttClient;
 
-constexpr std::uint8_t kQuotaExceeded = 0x97;
+constexpr std::uint8_t kUsedUp = 0x97;
 
 // Commits when the test lets it.
 class MeteredSink final : public PublishSink {
@@ -100,12 +100,12 @@ TEST_F(DailyCap, AnMqtt5ClientIsRefusedAndStillServed) {
   shared.commits = false;
   RawMqttClient device = client("device", ProtocolVersion::v5);
   for (std::uint16_t id = 1; id <= 3; ++id) device.publish("a", "x", Qos::at_least_once, id);
-  EXPECT_EQ(device.expect_ack(PacketType::puback, 3), kQuotaExceeded);
+  EXPECT_EQ(device.expect_ack(PacketType::puback, 3), kUsedUp);
   commit();
   EXPECT_EQ(device.expect_ack(PacketType::puback, 1), 0);
   EXPECT_EQ(device.expect_ack(PacketType::puback, 2), 0);
   device.publish("a", "x", Qos::exactly_once, 4);
-  EXPECT_EQ(device.expect_ack(PacketType::pubrec, 4), kQuotaExceeded);
+  EXPECT_EQ(device.expect_ack(PacketType::pubrec, 4), kUsedUp);
   device.publish("a", "x", Qos::at_most_once, 0);
   EXPECT_TRUE(device.quiet());
   EXPECT_EQ(shared.taken, 2);
@@ -158,7 +158,7 @@ TEST_F(DailyCap, DeliveriesCountAndAreNotStopped) {
   }
   EXPECT_EQ(shared.left, -1);
   device.publish("a", "x", Qos::at_least_once, 3);
-  EXPECT_EQ(device.expect_ack(PacketType::puback, 3), kQuotaExceeded);
+  EXPECT_EQ(device.expect_ack(PacketType::puback, 3), kUsedUp);
 }
 
 }  // namespace
