@@ -3,7 +3,7 @@
 #include <array>
 #include <string_view>
 
-#include "rules/action_sink.h"
+#include "rules/diagnostics/rule_failure.h"
 
 namespace hub {
 

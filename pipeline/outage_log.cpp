@@ -9,9 +9,11 @@ namespace {
 
 constexpr std::chrono::minutes kRepeat{1};
 
-std::string key_of(const storage::RowTarget& target) { return target.rule + '\n' + target.action; }
-
 }  // namespace
+
+std::string OutageLog::key_of(const storage::RowTarget& target) {
+  return target.rule + '\n' + target.action;
+}
 
 OutageLog::OutageLog(Write write, std::string waits)
     : write_(std::move(write)), waits_(std::move(waits)) {
@@ -96,14 +98,6 @@ void OutageLog::target_usable(std::uint32_t shard, const storage::RowTarget& tar
   faulty_targets_.erase(found);
   write_(log::Level::info, fmt::format("rule \"{}\": table {}.{} can be written again", target.rule,
                                        target.schema, target.table));
-}
-
-void OutageLog::target_gone(std::uint32_t shard, const storage::RowTarget& target) {
-  const std::lock_guard lock(mutex_);
-  const auto found = faulty_targets_.find(key_of(target));
-  if (found == faulty_targets_.end()) return;
-  found->second.erase(shard);
-  if (found->second.empty()) faulty_targets_.erase(found);
 }
 
 void OutageLog::spooling(std::uint32_t shard, Clock::time_point now) {

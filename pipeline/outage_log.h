@@ -38,8 +38,8 @@ class OutageLog {
   void target_fault(std::uint32_t shard, const storage::RowTarget& target,
                     const storage::DatabaseFault& fault);
   void target_usable(std::uint32_t shard, const storage::RowTarget& target);
-  // The shard writes to it no more. Says nothing; a fault that comes then is told as a new one.
-  void target_gone(std::uint32_t shard, const storage::RowTarget& target);
+  // Names a target across versions of the rules: by rule and action.
+  [[nodiscard]] static std::string key_of(const storage::RowTarget& target);
 
   void spooling(std::uint32_t shard, Clock::time_point now = Clock::now());
   void spool_drained(std::uint32_t shard, Clock::time_point now = Clock::now());

@@ -2,16 +2,19 @@
 
 namespace hub {
 
-void OutageReport::forget(std::span<const storage::RowTargetPtr> targets) {
-  for (const storage::RowTargetPtr& target : targets) outages_.target_gone(shard_, *target);
+void OutageReport::note_rows(const storage::RowTarget& target, const storage::RowOutcome& outcome) {
+  if (faulty_.empty() || outcome.committed + outcome.duplicates == 0) return;
+  if (faulty_.contains(OutageLog::key_of(target))) on_target_usable(target);
 }
 
 void OutageReport::on_target_fault(const storage::RowTarget& target,
                                    const storage::DatabaseFault& fault) {
+  faulty_.insert(OutageLog::key_of(target));
   outages_.target_fault(shard_, target, fault);
 }
 
 void OutageReport::on_target_usable(const storage::RowTarget& target) {
+  faulty_.erase(OutageLog::key_of(target));
   outages_.target_usable(shard_, target);
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "pipeline/outage_log.h"
@@ -21,8 +22,9 @@ class OutageReport : public storage::CommitListener {
   [[nodiscard]] bool database_away() const noexcept { return database_away_; }
   [[nodiscard]] bool spool_refuses() const noexcept { return spool_refuses_; }
 
-  // No row is for these any more: what they lacked is forgotten without a word.
-  void forget(std::span<const storage::RowTargetPtr> targets);
+  // What became of rows. A table that takes some can be written again, whichever version of the
+  // rules they are of.
+  void note_rows(const storage::RowTarget& target, const storage::RowOutcome& outcome);
 
   void on_target_fault(const storage::RowTarget& target, const storage::DatabaseFault& fault) final;
   void on_target_usable(const storage::RowTarget& target) final;
@@ -39,6 +41,8 @@ class OutageReport : public storage::CommitListener {
   OutageLog& outages_;
   bool database_away_ = false;
   bool spool_refuses_ = false;
+  std::set<std::string>
+      faulty_;  // tables that cannot be written, as OutageLog::key_of() names them
 };
 
 }  // namespace hub

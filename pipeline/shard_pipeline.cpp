@@ -20,9 +20,7 @@ ShardPipeline::ShardPipeline(boost::asio::io_context& io, std::shared_ptr<const 
 
 void ShardPipeline::use(std::shared_ptr<const RulesVersion> rules) {
   assert_home();
-  const std::shared_ptr<const RulesVersion> before = runner_.version();
   runner_.use(std::move(rules));
-  forget(before->targets());
 }
 
 const SinkRoute* ShardPipeline::route(std::string_view topic) { return runner_.route(topic); }
@@ -81,6 +79,7 @@ void ShardPipeline::on_committed(std::span<const AckToken> tokens) {
 }
 
 void ShardPipeline::on_rows(const storage::RowTarget& target, const storage::RowOutcome& outcome) {
+  note_rows(target, outcome);
   accounts_.on_rows(target, outcome);
 }
 

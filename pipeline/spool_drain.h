@@ -11,7 +11,7 @@ namespace hub {
 // it goes. Returns when the database has all of it: waits for a database that goes away meanwhile.
 // Throws std::runtime_error when another version of the hub has written it.
 //
-// Before anything else reads what a spool can change: session states, and iothub.writer, whose rows
+// Before anything else reads what a spool can change: sessions, and iothub.writer, whose rows
 // tell which records are in already.
 void drain_spool(storage::Spool& spool, const std::string& database_url,
                  const storage::PgWriterOptions& options);

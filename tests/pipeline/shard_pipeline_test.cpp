@@ -32,7 +32,8 @@ class LiveCatalogue final : public rules::Catalogue {
 };
 
 // A rule that writes the messages below "t/" into a table (n bigint).
-std::string rule(std::string_view name, std::string_view table, std::string_view more = "") {
+std::string counting_rule(std::string_view name, std::string_view table,
+                          std::string_view more = "") {
   return fmt::format(
       "[[rule]]\nname = \"{}\"\n{}sql = 'SELECT payload.n AS n FROM \"t/#\"'\n"
       "[[rule.action]]\ntype = \"dump\"\ntable = \"{}\"\n",
@@ -137,9 +138,9 @@ class ShardPipelineTest : public Exchange, private broker::SinkListener, private
 };
 
 TEST_F(ShardPipelineTest, RowsOfBothVersionsAreInOneBatchAndEachInItsTable) {
-  start(rule("old", "a"));
+  start(counting_rule("old", "a"));
   ASSERT_TRUE(take("t/1", 1));
-  use(rule("new", "b"));
+  use(counting_rule("new", "b"));
   ASSERT_TRUE(take("t/1", 2));
   run_until_idle();
   EXPECT_EQ(database.query("SELECT n FROM a"), "1");
@@ -149,10 +150,10 @@ TEST_F(ShardPipelineTest, RowsOfBothVersionsAreInOneBatchAndEachInItsTable) {
 }
 
 TEST_F(ShardPipelineTest, ARowOfTheOldVersionIsRefusedUnderItsOwnName) {
-  start(rule("old", "below_ten"));
+  start(counting_rule("old", "below_ten"));
   ASSERT_TRUE(take("t/1", 5));
   ASSERT_TRUE(take("t/1", 10));
-  use(rule("new", "b"));
+  use(counting_rule("new", "b"));
   ASSERT_TRUE(take("t/1", 2));
   run_until_idle();
   EXPECT_EQ(ledger(), "new|1|1|0|1\nold|2|1|1|1");
@@ -164,11 +165,11 @@ TEST_F(ShardPipelineTest, ARowOfTheOldVersionIsRefusedUnderItsOwnName) {
 }
 
 TEST_F(ShardPipelineTest, WhatTheOldVersionHasCountedIsBookedWithoutAFurtherMessage) {
-  start(rule("old", "a"));
+  start(counting_rule("old", "a"));
   ASSERT_TRUE(take("t/1", 1));
   run_until_idle();
   ASSERT_TRUE(take("t/1", 2));
-  use(rule("new", "b"));
+  use(counting_rule("new", "b"));
   stop();
   EXPECT_EQ(ledger(), "old|2|2|0|2");
   EXPECT_EQ(database.query("SELECT rule, device, received, committed FROM iothub.device_ledger"),
@@ -176,9 +177,9 @@ TEST_F(ShardPipelineTest, WhatTheOldVersionHasCountedIsBookedWithoutAFurtherMess
 }
 
 TEST_F(ShardPipelineTest, ARuleThatStaysGoesOnCounting) {
-  start(rule("gone", "a") + rule("stays", "a"));
+  start(counting_rule("gone", "a") + counting_rule("stays", "a"));
   ASSERT_TRUE(take("t/1", 1));
-  use(rule("stays", "b") + rule("new", "b"));
+  use(counting_rule("stays", "b") + counting_rule("new", "b"));
   ASSERT_TRUE(take("t/1", 2));
   EXPECT_THAT(rules_of_report(), ElementsAre("stays 2", "new 1", "gone 1"));
   run_until_idle();
@@ -186,18 +187,18 @@ TEST_F(ShardPipelineTest, ARuleThatStaysGoesOnCounting) {
 }
 
 TEST_F(ShardPipelineTest, EachExchangeHasANumberOfItsOwn) {
-  const auto first = compile(rule("r", "a"));
-  start(rule("r", "b"));
+  const auto first = compile(counting_rule("r", "a"));
+  start(counting_rule("r", "b"));
   std::set<std::uint64_t> numbers{pipeline->route_version()};
-  for (const auto& version : {first, compile(rule("r", "b")), first, first}) {
+  for (const auto& version : {first, compile(counting_rule("r", "b")), first, first}) {
     pipeline->use(version);
     EXPECT_TRUE(numbers.insert(pipeline->route_version()).second);
   }
 }
 
 TEST_F(ShardPipelineTest, AFaultOfATableIsToldAnewAfterAnExchange) {
-  start(rule("r", "a"));
-  const std::string again = rule("r", "a");
+  start(counting_rule("r", "a"));
+  const std::string again = counting_rule("r", "a");
   const auto mended = compile(again);
   database.query("ALTER TABLE a RENAME TO away");
   ASSERT_TRUE(take("t/1", 1));
@@ -237,7 +238,7 @@ class RunningHub : public Exchange {
 };
 
 TEST_F(RunningHub, TheNextMessageOfAKnownTopicIsForTheNewRules) {
-  const auto first = compile(rule("first", "a"));
+  const auto first = compile(counting_rule("first", "a"));
   broker::Broker broker{
       {},
       1,
@@ -252,13 +253,13 @@ TEST_F(RunningHub, TheNextMessageOfAKnownTopicIsForTheNewRules) {
   device.connect("d1");
   publish(device, 1);
   publish(device, 2);
-  exchange(rule("second", "b"));
+  exchange(counting_rule("second", "b"));
   publish(device, 3);
   exchange(
       "[[rule]]\nname = \"elsewhere\"\nsql = 'SELECT payload.n AS n FROM \"u/#\"'\n"
       "[[rule.action]]\ntype = \"dump\"\ntable = \"a\"\n");
   publish(device, 4);  // for no rule
-  exchange(rule("first", "a"));
+  exchange(counting_rule("first", "a"));
   publish(device, 5);
   EXPECT_TRUE(broker.stop(std::chrono::seconds(20)));
   EXPECT_EQ(database.query("SELECT array_agg(n ORDER BY n) FROM a"), "{1,2,5}");
