@@ -23,9 +23,14 @@ bool HubReport::healthy() const {
 std::vector<MessageAccounts::RuleAccount> HubReport::rules() const {
   std::vector<MessageAccounts::RuleAccount> out;
   for (const Shard& shard : shards) {
-    for (const MessageAccounts::RuleAccount& account : shard.sink.rules) {
-      const auto same = std::find_if(out.begin(), out.end(),
-                                     [&](const auto& other) { return other.rule == account.rule; });
+    for (std::size_t i = 0; i < shard.sink.rules.size(); ++i) {
+      const MessageAccounts::RuleAccount& account = shard.sink.rules[i];
+      // Shards list the same rules in the same order, but while these are exchanged.
+      const auto same = i < out.size() && out[i].rule == account.rule
+                            ? out.begin() + static_cast<std::ptrdiff_t>(i)
+                            : std::find_if(
+                                  out.begin(), out.end(),
+                                  [&](const auto& other) { return other.rule == account.rule; });
       if (same != out.end()) {
         *same += account;
       } else {

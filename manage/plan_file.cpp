@@ -24,29 +24,29 @@ struct Key {
 };
 using Keys = std::vector<Key>;
 
-const Keys kVpc{{"cidr", "addressPrefix"},
-                {"region", "region"},
-                {"description", "description"},
-                {"subnet", ""},
-                {"security_group", ""}};
-const Keys kSubnet{{"cidr", "addressPrefix"}, {"description", "description"}};
+const Keys kVpcKeys{{"cidr", "addressPrefix"},
+                    {"region", "region"},
+                    {"description", "description"},
+                    {"subnet", ""},
+                    {"security_group", ""}};
+const Keys kSubnetKeys{{"cidr", "addressPrefix"}, {"description", "description"}};
 const Keys kGroup{{"description", "description"}, {"rules", ""}};
 const Keys kRule{{"direction", "direction"},    {"protocol", "protocol"}, {"cidr", "addressPrefix"},
                  {"from_port", "fromPort"},     {"to_port", "toPort"},    {"port", ""},
                  {"description", "description"}};
-const Keys kRds{{"vpc", "vpc"},
-                {"subnet", "subnet"},
-                {"engine", "engine"},
-                {"region", "region"},
-                {"zone", "zone"},
-                {"class", "instanceClass"},
-                {"storage", "instanceStorageGB"},
-                {"port", "port"},
-                {"charge", "chargeMode"},
-                {"months", "months"},
-                {"administrator", "administrator"},
-                {"init", ""}};
-const Keys kHub{
+const Keys kRdsKeys{{"vpc", "vpc"},
+                    {"subnet", "subnet"},
+                    {"engine", "engine"},
+                    {"region", "region"},
+                    {"zone", "zone"},
+                    {"class", "instanceClass"},
+                    {"storage", "instanceStorageGB"},
+                    {"port", "port"},
+                    {"charge", "chargeMode"},
+                    {"months", "months"},
+                    {"administrator", "administrator"},
+                    {"init", ""}};
+const Keys kHubKeys{
     {"vpc", "vpc"},       {"subnet", "subnet"},           {"rds", "rds"},
     {"region", "region"}, {"description", "description"}, {"security_groups", "securityGroups"},
     {"shards", "shards"}, {"max_devices", "maxDevices"},  {"max_messages", "maxMessages"}};
@@ -118,7 +118,7 @@ json::array rules_of(const toml::table& group) {
 }
 
 void read_vpc(const std::string& name, const toml::table& table, DeclaredPlan& plan) {
-  auto body = body_of(table, kVpc);
+  auto body = body_of(table, kVpcKeys);
   body["name"] = name;
   plan.resources.push_back({"vpc", name, "", std::move(body), false, {}});
   const auto add = [&](const char* kind, const std::string& child, json::object fields,
@@ -128,7 +128,7 @@ void read_vpc(const std::string& name, const toml::table& table, DeclaredPlan& p
     plan.resources.push_back({kind, child, name, std::move(fields), false, std::move(rules)});
   };
   each_named(table, "subnet", [&](const std::string& child, const toml::table& subnet) {
-    add("subnet", child, body_of(subnet, kSubnet), {});
+    add("subnet", child, body_of(subnet, kSubnetKeys), {});
   });
   each_named(table, "security_group", [&](const std::string& child, const toml::table& group) {
     add("sg", child, body_of(group, kGroup), rules_of(group));
@@ -155,13 +155,13 @@ DeclaredPlan read_plan(const std::filesystem::path& file) {
     read_vpc(name, table, plan);
   });
   each_named(root, "rds", [&](const std::string& name, const toml::table& table) {
-    auto body = body_of(table, kRds);
+    auto body = body_of(table, kRdsKeys);
     body["name"] = name;
     const bool init = table["init"].value_or(true);
     plan.resources.push_back({"rds", name, "", std::move(body), init, {}});
   });
   each_named(root, "hub", [&](const std::string& name, const toml::table& table) {
-    auto body = body_of(table, kHub);
+    auto body = body_of(table, kHubKeys);
     body["name"] = name;
     plan.resources.push_back({"hub", name, "", std::move(body), false, {}});
   });

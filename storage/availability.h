@@ -12,7 +12,7 @@
 namespace hub::storage {
 
 // Whether the database takes what a writer has for it. Tells the listener when that changes, and
-// knows how long to wait before the next attempt, and for the next answer.
+// knows how long to wait before the next attempt, and for the next answer. On the writer's thread.
 class Availability {
  public:
   using Clock = std::chrono::steady_clock;
@@ -26,7 +26,7 @@ class Availability {
   // And that because no answer came in time: the next one may take twice as long, up to ten times,
   // as a batch that needs longer than the timeout would never commit.
   void on_answer_timeout() noexcept;
-  // A batch has committed, or a connection been made for which no batch waits.
+  // A batch has committed, or a connection been made while no batch is closed or under way.
   void on_success();
 
   // Since when nothing succeeds; empty when that is well.

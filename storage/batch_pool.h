@@ -9,7 +9,7 @@
 namespace hub::storage {
 
 // Makes a writer's batches, and keeps some of those that are done with, so that their buffers serve
-// the next ones.
+// the next ones. On the writer's thread.
 class BatchPool {
  public:
   // An empty batch, with a serial number beyond all before. Whatever became of it, it has to come

@@ -211,7 +211,7 @@ asio::awaitable<std::optional<DatabaseFault>> BatchSender::send_apart(PgLink& li
   co_return fault;
 }
 
-// The end of a batch that was taken apart: ledger, dead letters, session states, COMMIT.
+// The end of a batch that was taken apart: ledger, dead letters, sessions, COMMIT.
 asio::awaitable<std::optional<Refusal>> BatchSender::finish_apart(PgLink& link, Batch& batch) {
   std::string query = roll_back_ ? "ROLLBACK TO SAVEPOINT piece; " : "";
   settle_ledger(batch);

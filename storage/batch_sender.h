@@ -83,8 +83,7 @@ class BatchSender {
     std::vector<TargetRows*> copied;  // the first of copies; dead letters follow
     std::string checks;               // of the tables to copy to, for a SELECT list
     std::vector<ParameterStatement> by_array;
-    std::vector<TargetRows*>
-        inserted;  // the first of by_array; session states and the ledger follow
+    std::vector<TargetRows*> inserted;  // the first of by_array; sessions and the ledger follow
   };
   [[nodiscard]] Whole plan_whole(Batch& batch, bool direct);
   boost::asio::awaitable<std::optional<Refusal>> send_whole(PgLink& link, Batch& batch);

@@ -10,7 +10,7 @@ CommitWatch::CommitWatch(asio::io_context& io, std::chrono::milliseconds stall_a
     : stall_after_(stall_after), hooks_(std::move(hooks)), timer_(io) {}
 
 void CommitWatch::start() {
-  if (std::exchange(running_, true)) return;
+  if (stopped_ || std::exchange(running_, true)) return;
   commits_seen_ = commits_;
   seen_at_ = Clock::now();
   look();

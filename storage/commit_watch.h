@@ -10,7 +10,7 @@
 namespace hub::storage {
 
 // Looks now and then whether commits go on, while something waits for one: a timer that runs beside
-// many batches costs less than one for each.
+// many batches costs less than one for each. On the writer's thread.
 class CommitWatch {
  public:
   struct Hooks {

@@ -14,9 +14,9 @@
 
 namespace hub::storage {
 
-// Tells a writer's listener what has happened, in the order in which it was given, by handlers of
-// their own: never from inside a call on the writer. What is told may call the writer, and may
-// destroy it.
+// Tells a writer's listener what has happened: notices in their order, and before the batches,
+// which are in theirs. By handlers of their own, never from inside a call on the writer; what is
+// told may call the writer, and may destroy it. On the writer's thread.
 class Delivery {
  public:
   using Notice = std::function<void(CommitListener&)>;

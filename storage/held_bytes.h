@@ -8,7 +8,8 @@
 namespace hub::storage {
 
 // What a writer holds until it has committed, in bytes, and whether that is too much: from 90 % of
-// the limit until below 70 %, so that publishers are not stopped and let go with every batch.
+// the limit until below 70 %, so that publishers are not stopped and let go with every batch. On
+// the writer's thread.
 class HeldBytes {
  public:
   explicit HeldBytes(std::size_t limit) noexcept : limit_(limit) {}

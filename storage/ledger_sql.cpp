@@ -308,7 +308,8 @@ void add_device_statements(std::string_view writer, LedgerEntries& entries,
     left = left.subspan(count);
     return own;
   };
-  // Each in the order of its key, so that two writers lock rows in the same order.
+  // Devices and sequences each in the order of the key, so that two writers lock rows in the same
+  // order; rows of usage have the shard in theirs.
   add_devices(entries, take(device_columns().size()), out);
   add_sequences(entries, take(std::size(kSequenceColumns)), out);
   add_usage(entries, take(std::size(kUsageColumns)), out);

@@ -16,7 +16,8 @@
 namespace hub::storage {
 
 // The batch of a writer that is being filled; there always is one. What it takes is counted as held
-// from then on. Those calls of BatchWriter that fill it are its own, with the contracts there.
+// from then on. Those calls of BatchWriter that fill it are its own, with the contracts there. On
+// the writer's thread.
 class OpenBatch {
  public:
   // All that is given by reference outlives it. shard: of the writer.

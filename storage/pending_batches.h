@@ -13,7 +13,8 @@ namespace hub::storage {
 //   open → closed ─┬→ sending                    to the database
 //                  └→ appending → (its record) → sending      by way of the spool
 //
-// They leave in the order in which they were filled; so do the acknowledgements.
+// They leave in the order in which they were filled; so do the acknowledgements. On the writer's
+// thread.
 class PendingBatches {
  public:
   // The open batch outlives it.
@@ -23,7 +24,7 @@ class PendingBatches {
   [[nodiscard]] bool any() const noexcept {
     return !open_.empty() || !closed_.empty() || appending || (sending && !sending->spooled);
   }
-  // The open batch is the next one to be sent.
+  // No batch is under way, and none is closed and waits. (Records in the spool still go first.)
   [[nodiscard]] bool open_is_next() const noexcept { return !sending && closed_.empty(); }
 
   // The batch that what was appended last is in, if that is neither committed nor in the spool;

@@ -11,7 +11,8 @@
 namespace hub::storage {
 
 // What one batch makes of the rows of iothub.session_state: the changes in the order in which they
-// were made, encoded behind one another, so that a change allocates nothing once there is room.
+// were made, encoded behind one another, so that a change allocates nothing once there is
+// room. One writer's; no thread of its own.
 class SessionChanges {
  public:
   // One client's. Borrows, until the next change.

@@ -25,7 +25,7 @@ std::optional<SubscriptionOptions> unpack(std::uint8_t bits) {
 }
 
 // Reads from the front of what is left; `ok` turns false, and stays so, when too little is left.
-struct Reader {
+struct RowReader {
   std::string_view left;
   bool ok = true;
 
@@ -49,7 +49,7 @@ struct Reader {
 };
 
 // False when it is none. The count may be anything, so no room is made for more than can be there.
-bool read_subscriptions(Reader& in, std::vector<StoredSession::Subscription>& out) {
+bool read_subscriptions(RowReader& in, std::vector<StoredSession::Subscription>& out) {
   auto count = in.number<std::uint32_t>();
   out.reserve(std::min<std::size_t>(count, in.left.size() / kLeastSubscriptionBytes));
   for (; count > 0 && in.ok; --count) {
@@ -65,7 +65,7 @@ bool read_subscriptions(Reader& in, std::vector<StoredSession::Subscription>& ou
   return in.ok;
 }
 
-bool read_packet_ids(Reader& in, std::vector<std::uint16_t>& out) {
+bool read_packet_ids(RowReader& in, std::vector<std::uint16_t>& out) {
   auto count = in.number<std::uint32_t>();
   out.reserve(std::min<std::size_t>(count, in.left.size() / sizeof(std::uint16_t)));
   for (; count > 0 && in.ok; --count) {
@@ -95,7 +95,7 @@ void append_session_row(ByteBuffer& out, const SessionKept& session) {
 }
 
 std::optional<StoredSession> read_session_row(std::string_view client_id, std::string_view row) {
-  Reader in{row};
+  RowReader in{row};
   if (in.number<std::uint8_t>() != kForm) return std::nullopt;
   StoredSession out;
   out.client_id = client_id;

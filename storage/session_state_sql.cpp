@@ -3,6 +3,7 @@
 #include "storage/array_parameter.h"
 
 namespace hub::storage {
+
 void add_session_statements(SessionChanges& changes, std::vector<ByteBuffer>& arrays,
                             std::vector<ParameterStatement>& out) {
   if (changes.empty()) return;

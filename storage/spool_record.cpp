@@ -12,9 +12,8 @@ constexpr std::uint8_t kVersion = 2;
 constexpr std::size_t kTargetsKept = 1'000;
 
 // Numbers in network byte order, texts behind their length. In this order: version; messages;
-// targets with their rows; dead letters; sessions, as
-// session_row.h has them; ledger.
-class Writer {
+// targets with their rows; dead letters; sessions, as session_row.h has them; ledger.
+class RecordWriter {
  public:
   template <class Integer>
   void number(Integer value) {
@@ -37,9 +36,9 @@ class Writer {
 };
 
 // After a failure everything read is zero or empty.
-class Reader {
+class RecordReader {
  public:
-  explicit Reader(std::string_view bytes) : left_(bytes) {}
+  explicit RecordReader(std::string_view bytes) : left_(bytes) {}
 
   template <class Integer>
   Integer number() {
@@ -96,7 +95,7 @@ class Reader {
 };
 
 std::string write_target(const RowTarget& target) {
-  Writer out;
+  RecordWriter out;
   out.text(target.rule);
   out.text(target.action);
   out.text(target.schema);
@@ -118,7 +117,7 @@ std::string write_target(const RowTarget& target) {
 }
 
 RowTargetPtr read_target(std::string_view text) {
-  Reader in(text);
+  RecordReader in(text);
   auto target = std::make_shared<RowTarget>();
   target->rule = in.text();
   target->action = in.text();
@@ -145,7 +144,7 @@ RowTargetPtr read_target(std::string_view text) {
 
 // Whether that is so many rows in COPY's form, of so many fields each.
 bool are_rows(std::string_view rows, std::size_t count, std::size_t fields) {
-  Reader in(rows);
+  RecordReader in(rows);
   for (; count > 0 && !in.failed(); --count) {
     if (in.number<std::uint16_t>() != fields) in.fail();
     for (std::size_t left = fields; left > 0 && !in.failed(); --left) in.field();
@@ -158,7 +157,7 @@ static_assert(sizeof(LedgerEntries) == 6 * sizeof(std::vector<int>) + sizeof(Jou
                                            sizeof(JournalRange) + sizeof(std::string) +
                                            sizeof(std::int64_t));
 
-void write_ledger(const LedgerEntries& ledger, Writer& out) {
+void write_ledger(const LedgerEntries& ledger, RecordWriter& out) {
   out.count(ledger.rules.size());
   for (const auto& entry : ledger.rules) {
     out.text(entry.rule);
@@ -239,7 +238,7 @@ std::string joined_ranges(const std::string& a, const std::string& b) {
   return a.substr(0, a.size() - 1) + "," + b.substr(1);
 }
 
-void read_ledger(Reader& in, LedgerEntries& ledger) {
+void read_ledger(RecordReader& in, LedgerEntries& ledger) {
   for (std::size_t left = in.count(8); left > 0; --left) {
     LedgerEntries::Rule entry{std::string(in.text()), in.counts(), {}, {}, {}};
     entry.rows.rows = in.amount();
@@ -341,7 +340,7 @@ struct Parsed {
   bool valid = false;
 
   Parsed(std::string_view record, SpoolTargets& known) {
-    Reader in(record);
+    RecordReader in(record);
     messages = in.text();
     const std::size_t message_count = KeptMessages::count_all(messages);
     bool sound = true;
@@ -399,7 +398,7 @@ RowTargetPtr SpoolTargets::find(std::string_view text) {
 }
 
 std::string write_spool_record(const Batch& batch, SpoolTargets& targets) {
-  Writer out;
+  RecordWriter out;
   out.number(kVersion);
   out.text(batch.messages.all());
   const auto used = batch.targets();

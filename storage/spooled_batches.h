@@ -13,7 +13,8 @@
 namespace hub::storage {
 
 // A lane's records as batches again, on their way to the database. A record stays in the lane until
-// the batch that it went into has committed: whoever is killed meanwhile finds it there.
+// the batch that it went into has committed: whoever is killed meanwhile finds it there. On
+// the writer's thread.
 class SpooledBatches {
  public:
   // All that is given outlives it. limits: a batch of several records has no more.

@@ -13,7 +13,8 @@ namespace hub::storage {
 // rows of it.
 //
 // A plan knows where its target's rows are in one batch (TargetPlan::batch_slot), so what is filled
-// beside the open batch, from the spool's records, has plans of its own.
+// beside the open batch, from the spool's records, has plans of its own. On the writer's
+// thread.
 class TargetPlans {
  public:
   // The pool, whose batches are those that use the plans, outlives them.

@@ -51,7 +51,8 @@ class PgBatchWriter::Impl : public std::enable_shared_from_this<Impl> {
   static boost::asio::awaitable<void> run(std::shared_ptr<Impl> self);
   // Returns with a link, or without one to be called again. Throws LinkLost.
   boost::asio::awaitable<void> connect();
-  // Waits for a batch and makes one attempt to send it. Throws LinkLost: it may have committed.
+  // Waits for a batch, makes one attempt to send it, and pauses after one that failed. Throws
+  // LinkLost: it may have committed.
   boost::asio::awaitable<void> send_next();
   // Waits until there is a batch under way, or the writer is stopped.
   boost::asio::awaitable<void> begin_sending();

@@ -15,7 +15,8 @@
 
 namespace hub::storage {
 
-// A writer's connection to the database: made, claimed for the writer, lost, made again.
+// A writer's connection to the database: made, claimed for the writer, lost, made again. On the
+// writer's thread.
 class WriterLink {
  public:
   // All that is given outlives it.

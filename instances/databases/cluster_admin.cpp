@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <pqxx/pqxx>
+#include <stdexcept>
 
 #include "instances/money/prices.h"
 

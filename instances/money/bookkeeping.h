@@ -8,8 +8,8 @@
 #include "instances/core/call.h"
 #include "instances/core/money.h"
 
-// The books of money, by double entry: sql/0002_ledger.sql holds the rules, and PostgreSQL keeps
-// them.
+// The books of money, by double entry: instances/sql/0002_ledger.sql holds the rules, and
+// PostgreSQL keeps them.
 
 namespace hub::instances {
 

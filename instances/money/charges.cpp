@@ -19,7 +19,9 @@ std::optional<Timestamp> time_of(const pqxx::field& field) {
 }
 
 // A renewal provisions nothing: its resource is there.
-void nothing_new(const Call&, const Order&) {}
+void nothing_new(const Call&, const Order&) {
+  throw std::logic_error("a renewal provisions nothing");
+}
 
 Charge charge_of(const pqxx::row& row) {
   return {.resource_id = row["resource_id"].as<std::string>(),

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <regex>
+#include <string>
 
 #include "hub/metrics_server.h"
 
@@ -13,7 +15,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-HubReport report() {
+HubReport hub_report() {
   HubReport out;
   out.uptime_seconds = 5;
   out.broker.counters.dropped_queue_full = 3;
@@ -36,7 +38,7 @@ HubReport report() {
 }
 
 TEST(Metrics, EachLineIsAsPrometheusReadsIt) {
-  const std::string text = write_metrics(report());
+  const std::string text = write_metrics(hub_report());
   const std::regex line(
       R"((# TYPE [a-z_]+ (counter|gauge)|[a-z_]+(\{[a-z]+="([^"\\]|\\.)*"(,[a-z]+="[^"]*")*\})? -?[0-9]+)\n)");
   std::size_t matched = 0;
@@ -46,8 +48,25 @@ TEST(Metrics, EachLineIsAsPrometheusReadsIt) {
   EXPECT_EQ(matched, text.size()) << text;
 }
 
+// As while the rules are exchanged: one shard has those of before, the other those of after.
+TEST(Metrics, RulesAreSummedByNameWhereShardsDiffer) {
+  const auto account = [](const char* rule, std::int64_t received) {
+    MessageAccounts::RuleAccount out;
+    out.rule = rule;
+    out.taken = {.received = received};
+    return out;
+  };
+  HubReport differing;
+  differing.shards.resize(2);
+  differing.shards[0].sink.rules = {account("a", 1), account("b", 2)};
+  differing.shards[1].sink.rules = {account("b", 3), account("c", 4)};
+  std::map<std::string, std::int64_t> sums;
+  for (const auto& rule : differing.rules()) sums[rule.rule] = rule.taken.received;
+  EXPECT_EQ(sums, (std::map<std::string, std::int64_t>{{"a", 1}, {"b", 5}, {"c", 4}}));
+}
+
 TEST(Metrics, DropsShedsAndRulesHaveTheirNames) {
-  const std::string text = write_metrics(report());
+  const std::string text = write_metrics(hub_report());
   EXPECT_THAT(text, HasSubstr("\niothub_broker_dropped_queue_full_total 3\n"));
   EXPECT_THAT(text, HasSubstr("\niothub_writer_rows_total{shard=\"1\"} 4\n"));
   EXPECT_THAT(text, HasSubstr("\niothub_writer_held_bytes 200\n"));
@@ -60,7 +79,7 @@ TEST(Metrics, DropsShedsAndRulesHaveTheirNames) {
 }
 
 TEST(Metrics, ShowTheSpoolOfAHubThatHasOne) {
-  HubReport hub = report();
+  HubReport hub = hub_report();
   EXPECT_THAT(write_metrics(hub), Not(HasSubstr("iothub_spool_messages")));
   hub.spool = storage::SpoolStatus{5, 9, 2, 2, {}};
   hub.shards[0].sink.spooled = {{}, 1, 3, 70};
@@ -74,7 +93,7 @@ TEST(Metrics, ShowTheSpoolOfAHubThatHasOne) {
 }
 
 TEST(MetricsServer, AnswersWhatItHas) {
-  HubReport hub = report();
+  HubReport hub = hub_report();
   const auto ask = [&](std::string method, std::string path) {
     http::Request request;
     request.method = std::move(method);

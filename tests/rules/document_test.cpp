@@ -16,14 +16,14 @@
 namespace hub::rules::testing {
 namespace {
 
-std::string read_file(const std::filesystem::path& path) {
+std::string read_document(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
 // docs/rules.md has no statement that is not true.
 TEST(RulesDocument, HasExamplesThatHold) {
-  const std::string text = read_file(RULES_DOCUMENT);
+  const std::string text = read_document(RULES_DOCUMENT);
   const std::string open = "```rules\n";
   std::size_t examples = 0;
   for (std::size_t at = 0; (at = text.find(open, at)) != std::string::npos;) {
@@ -36,7 +36,7 @@ TEST(RulesDocument, HasExamplesThatHold) {
 }
 
 TEST(RulesDocument, ListsTheFunctionsThatThereAre) {
-  const std::string text = read_file(RULES_DOCUMENT);
+  const std::string text = read_document(RULES_DOCUMENT);
   std::string listed;
   const std::regex row(R"(\n\| `([a-z0-9_]+\([^`]*\))` \| ([a-zA-Z]+) \|)");
   for (std::sregex_iterator at(text.begin(), text.end(), row), end; at != end; ++at) {

@@ -8,8 +8,8 @@
 namespace hub::storage {
 namespace {
 
-const std::vector<Column> kColumns = {make_column("n", ColumnType::int8, "bigint"),
-                                      make_column("t", ColumnType::text, "text")};
+const std::vector<Column> kKeyedColumns = {make_column("n", ColumnType::int8, "bigint"),
+                                           make_column("t", ColumnType::text, "text")};
 
 class KeyedRows : public testing::Test {
  protected:
@@ -22,8 +22,8 @@ class KeyedRows : public testing::Test {
   RowOutcome outcome() { return h.outcomes["k"]; }
 
   WriterHarness h;
-  RowTargetPtr ignoring = make_target("k", kColumns, {"n"});
-  RowTargetPtr updating = make_target("k", kColumns, {"n"}, OnConflict::update);
+  RowTargetPtr ignoring = make_target("k", kKeyedColumns, {"n"});
+  RowTargetPtr updating = make_target("k", kKeyedColumns, {"n"}, OnConflict::update);
 };
 
 TEST_F(KeyedRows, IgnoreKeepsTheFirstOfTheTableAndOfTheBatch) {
@@ -63,7 +63,7 @@ TEST_F(KeyedRows, UpdateKeepsTheLastAlsoOfABatchThatIsTakenApart) {
 
 TEST_F(KeyedRows, UpdateOfATableThatIsAllKeyIgnores) {
   h.database().query("CREATE TABLE k (n bigint, t text, PRIMARY KEY (t, n))");
-  const auto target = make_target("k", kColumns, {"n", "t"}, OnConflict::update);
+  const auto target = make_target("k", kKeyedColumns, {"n", "t"}, OnConflict::update);
   write(target, {{1, "a"}, {1, "b"}, {1, "a"}});
   EXPECT_EQ(table(), "1|a\n1|b");
   EXPECT_EQ(outcome().duplicates, 1u);
@@ -86,7 +86,7 @@ TEST_F(KeyedRows, EqualityIsTheColumnsOwn) {
   h.database().query(
       "CREATE COLLATION blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
       "CREATE TABLE k (n bigint, t text COLLATE blind PRIMARY KEY)");
-  const auto target = make_target("k", kColumns, {"t"}, OnConflict::update);
+  const auto target = make_target("k", kKeyedColumns, {"t"}, OnConflict::update);
   write(target, {{1, "dev"}, {2, "DEV"}});
   EXPECT_EQ(h.database().query("SELECT n FROM k"), "2");
   EXPECT_EQ(outcome().duplicates, 1u);
@@ -109,7 +109,7 @@ TEST_F(KeyedRows, AreOneTransactionWithRowsThatHaveNoKey) {
   h.copy_always();
   h.database().query(
       "CREATE TABLE k (n bigint PRIMARY KEY, t text); CREATE TABLE a (n bigint, t text)");
-  const auto plain = make_target("a", kColumns);
+  const auto plain = make_target("a", kKeyedColumns);
   write(ignoring, {{1, "a"}, {1, "b"}});  // from now on by array
   const std::uint64_t before = h.writer().counters().statements_sent.value();
   h.append(ignoring, 2);

@@ -10,8 +10,8 @@
 namespace hub::storage {
 namespace {
 
-const std::vector<Column> kColumns = {make_column("n", ColumnType::int8, "bigint"),
-                                      make_column("t", ColumnType::text, "text")};
+const std::vector<Column> kBookedColumns = {make_column("n", ColumnType::int8, "bigint"),
+                                            make_column("t", ColumnType::text, "text")};
 
 // Rows of the rule "r", one message each unless said otherwise, and their account.
 class LedgerBooking : public testing::Test {
@@ -39,7 +39,7 @@ class LedgerBooking : public testing::Test {
   LedgerCounts counts;
   LedgerRows rows;
   WriterHarness h;
-  RowTargetPtr target = make_target("a", kColumns);
+  RowTargetPtr target = make_target("a", kBookedColumns);
 };
 
 TEST_F(LedgerBooking, AddsUpOverBatches) {
@@ -126,7 +126,7 @@ TEST_F(LedgerBooking, MovesAllWhenATableIsGone) {
 TEST_F(LedgerBooking, CountsAMessageOnceHoweverManyOfItsRowsAreRefused) {
   h.database().query(
       "CREATE TABLE a (n bigint CHECK (n <> 1), t text); CREATE TABLE b (LIKE a INCLUDING ALL)");
-  const auto other = make_target("b", kColumns);
+  const auto other = make_target("b", kBookedColumns);
   for (std::int64_t n = 0; n < 3; ++n) {
     append(target, n);
     h.append(other, n);
@@ -149,7 +149,7 @@ TEST_F(LedgerBooking, CountsAMessageOnceThatIsADeadLetterByItsRuleToo) {
 
 TEST_F(LedgerBooking, KeyedRowsAreBookedByWhoGaveThem) {
   h.database().query("CREATE TABLE a (n bigint PRIMARY KEY, t text)");
-  const auto keyed = make_target("a", kColumns, {"n"});
+  const auto keyed = make_target("a", kBookedColumns, {"n"});
   append(keyed, 1);
   append(keyed, 1);
   h.run_until_idle();
@@ -229,8 +229,8 @@ TEST_F(DeviceBooking, CommitsBesideRowsOfBothKinds) {
   h.database().query(
       "CREATE TABLE a (n bigint, t text); CREATE TABLE k (n bigint PRIMARY KEY, t "
       "text)");
-  h.append(make_target("a", kColumns), 1);
-  h.append(make_target("k", kColumns, {"n"}), 2);
+  h.append(make_target("a", kBookedColumns), 1);
+  h.append(make_target("k", kBookedColumns, {"n"}), 2);
   add("d1", {.received = 2, .committed = 2});
   EXPECT_EQ(h.acknowledged.size(), 2u);
   EXPECT_EQ(h.database().count("SELECT committed FROM iothub.device_ledger"), 2);
@@ -239,8 +239,8 @@ TEST_F(DeviceBooking, CommitsBesideRowsOfBothKinds) {
 
 TEST_F(DeviceBooking, CommitsWithABatchThatIsTakenApart) {
   h.database().query("CREATE TABLE a (n bigint CHECK (n <> 1), t text)");
-  h.append(make_target("a", kColumns), 1);
-  h.append(make_target("a", kColumns), 2);
+  h.append(make_target("a", kBookedColumns), 1);
+  h.append(make_target("a", kBookedColumns), 2);
   add("d1", {.received = 2, .committed = 2});
   EXPECT_EQ(h.database().count("SELECT received FROM iothub.device_ledger"), 2);
 }
@@ -248,7 +248,7 @@ TEST_F(DeviceBooking, CommitsWithABatchThatIsTakenApart) {
 // In the same transaction: were the hub to die now, nobody would put it right.
 TEST_F(DeviceBooking, MovesWhatTheDatabaseRefusesToDeadLetters) {
   h.database().query("CREATE TABLE a (n bigint CHECK (n % 3 <> 1), t text)");
-  const auto target = make_target("a", kColumns);
+  const auto target = make_target("a", kBookedColumns);
   for (std::int64_t n = 0; n < 9; ++n) h.append(target, n);
   add("d1", {.received = 9, .committed = 9});
   EXPECT_EQ(h.database().query("SELECT received, committed, dead_lettered FROM "

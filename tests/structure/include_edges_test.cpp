@@ -24,8 +24,8 @@ struct Module {
   Names may_include;  // beside itself
 };
 
-// A file belongs to the longest folder that it is in. Nothing includes what is not named; "*" names
-// all there is, and "folder/*" all below a folder.
+// A file belongs to the longest folder that it is in. Nothing includes what is not named: a folder,
+// or one file; "*" names all there is, and "folder/*" all below a folder.
 const std::vector<Module>& modules() {
   static const std::vector<Module> table{
       {"base", {}},
@@ -39,17 +39,16 @@ const std::vector<Module>& modules() {
       {"rules/sql", {"rules/diagnostics", "rules/payload", "base"}},
       {"rules", {"rules/diagnostics", "rules/payload", "rules/sql", "base"}},
       {"storage", {"base"}},
-      {"pipeline", {"broker", "rules", "rules/diagnostics", "storage", "base"}},
+      {"pipeline", {"broker/publish_sink.h", "rules", "rules/diagnostics", "storage", "base"}},
       {"instances/core", {"base"}},
       {"instances/accounts", {"instances/core", "base"}},
-      {"instances/money", {"instances/provider", "instances/accounts", "instances/core", "base"}},
+      {"instances/money", {"instances/accounts", "instances/core", "base"}},
       {"instances/networks", {"instances/provider", "instances/core", "base"}},
       {"instances/databases",
-       {"instances/money", "instances/networks", "instances/provider", "instances/accounts",
-        "instances/core", "base"}},
+       {"instances/money", "instances/networks", "instances/accounts", "instances/core", "base"}},
       {"instances/hubs",
-       {"instances/databases", "instances/money", "instances/networks", "instances/provider",
-        "instances/accounts", "instances/core", "base"}},
+       {"instances/databases", "instances/money", "instances/networks", "instances/accounts",
+        "instances/core", "base"}},
       {"instances/operations",
        {"instances/hubs", "instances/databases", "instances/money", "instances/networks",
         "instances/provider", "instances/accounts", "instances/core", "base"}},
@@ -93,9 +92,9 @@ bool contains(const Names& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-bool allows(const Module& from, std::string_view folder) {
+bool allows(const Module& from, std::string_view folder, std::string_view file) {
   return std::any_of(from.may_include.begin(), from.may_include.end(), [&](std::string_view name) {
-    if (!name.ends_with('*')) return name == folder;
+    if (!name.ends_with('*')) return name == folder || name == file;
     return folder.starts_with(name.substr(0, name.size() - 1));
   });
 }
@@ -124,7 +123,7 @@ std::string objection(std::string_view file, std::string_view include, bool quot
   }
   const auto* to = module_of(include);
   if (to == nullptr) return "\"" + std::string(include) + "\" does not begin at the project's root";
-  if (to == from || allows(*from, to->folder)) return {};
+  if (to == from || allows(*from, to->folder, include)) return {};
   return std::string(from->folder) + " must not include " + std::string(to->folder);
 }
 
@@ -222,6 +221,19 @@ TEST(IncludeEdges, MakeNoCycleOfFolders) {
   EXPECT_EQ(cycle_in(edges), "");
 }
 
+TEST(IncludeEdges, TheTableItselfAllowsNoCycle) {
+  Edges edges;
+  for (const auto& module : modules()) {
+    for (const std::string_view name : module.may_include) {
+      if (name.ends_with('*')) continue;
+      const bool is_file = name.ends_with(".h");
+      edges[std::string(module.folder)].insert(is_file ? fs::path(name).parent_path().string()
+                                                       : std::string(name));
+    }
+  }
+  EXPECT_EQ(cycle_in(edges), "");
+}
+
 TEST(IncludeEdges, ACycleIsSeen) {
   EXPECT_EQ(cycle_in({{"a", {"b"}}, {"b", {"c"}}, {"c", {}}}), "");
   EXPECT_EQ(cycle_in({{"a", {"b"}}, {"b", {"a/c"}}, {"a/c", {"b"}}}), "b → a/c → b");
@@ -237,7 +249,10 @@ TEST(IncludeEdges, TheCheckSeesAForbiddenEdge) {
   EXPECT_NE(objection("base/log.cpp", "hub/config.h", true), "");
   EXPECT_NE(objection("hub/serve.cpp", "tests/support/program.h", true), "");
   EXPECT_NE(objection("broker/session/session.h", "broker/transport/connection.h", true), "");
-  EXPECT_EQ(objection("api/manage/manage_api.cpp", "instances/money/money.h", true), "");
+  EXPECT_EQ(objection("api/manage/manage_api.cpp", "instances/money/wallet.h", true), "");
+  EXPECT_NE(objection("hub/serve.cpp", "instances/core/call.h", true), "");
+  EXPECT_EQ(objection("pipeline/ack_barrier.h", "broker/publish_sink.h", true), "");
+  EXPECT_NE(objection("pipeline/ack_barrier.h", "broker/shard.h", true), "");
   EXPECT_NE(objection("broker/shard.cpp", "shard.h", true), "");
   EXPECT_NE(objection("broker/shard.cpp", "libpq-fe.h", false), "");
   EXPECT_NE(objection("somewhere/else.cpp", "vector", false), "");
