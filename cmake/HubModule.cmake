@@ -1,5 +1,5 @@
-# What every target of the project shares: warnings, sanitizers, linker, and the two functions
-# that declare a module and a test.
+# What every target of the project shares: warnings, sanitizers, linker, and the functions
+# that declare a module, a test and a fuzzer.
 
 find_package(Boost 1.81 REQUIRED)
 find_package(fmt REQUIRED)
@@ -50,28 +50,60 @@ function(hub_module name)
   endif()
 endfunction()
 
-# hub_test(name SOURCES a_test.cpp … DEPS hub_x … [E2E] [ONE_ENTRY])
-# One GoogleTest program per module; each case is a ctest entry, or with ONE_ENTRY all of them are
-# one, because they share a server. E2E: tests of built programs, not of parts. The label of each
-# entry says which, and the target unit_tests builds the others.
+# The names of the test suites in `sources`, as --gtest_filter takes them.
+function(hub_test_suites result)
+  set(suites)
+  foreach(source ${ARGN})
+    file(STRINGS ${source} lines REGEX "^(TYPED_)?TEST(_F|_P)?\\(")
+    foreach(line ${lines})
+      string(REGEX REPLACE "^[A-Z_]+\\(([A-Za-z0-9_]+),.*" "\\1" suite "${line}")
+      list(APPEND suites ${suite})
+    endforeach()
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${source})
+  endforeach()
+  list(REMOVE_DUPLICATES suites)
+  set(${result} ${suites} PARENT_SCOPE)
+endfunction()
+
+# hub_test(name SOURCES a_test.cpp … DEPS hub_x … [E2E|ONE_ENTRY])
+# One GoogleTest program per module. Each suite is a ctest entry, whose tests share a server where
+# they need one; with ONE_ENTRY all of them are one entry, and with E2E, for tests of built programs
+# and not of parts, each test is. The label of an entry says which; the targets unit_tests and
+# e2e_tests build those programs.
 include(GoogleTest)
 add_custom_target(unit_tests)
+add_custom_target(e2e_tests)
+add_custom_target(fuzzers)
 function(hub_test name)
   cmake_parse_arguments(ARG "E2E;ONE_ENTRY" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS} hub_testing)
   target_precompile_headers(${name} REUSE_FROM hub_testing)
-  set(label e2e)
-  if(NOT ARG_E2E)
-    set(label unit)
-    add_dependencies(unit_tests ${name})
+  set(label unit)
+  if(ARG_E2E)
+    set(label e2e)
   endif()
+  add_dependencies(${label}_tests ${name})
   if(ARG_ONE_ENTRY)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS ${label})
-  else()
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS ${label})
+  elseif(ARG_E2E)
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 120 LABELS ${label})
+  else()
+    hub_test_suites(suites ${ARG_SOURCES})
+    set(filter)
+    foreach(suite ${suites})
+      set(tests ${suite}.*:*/${suite}.*)
+      string(APPEND filter :${tests})
+      add_test(NAME ${suite} COMMAND ${name} --gtest_filter=${tests})
+      set_tests_properties(${suite} PROPERTIES TIMEOUT 600 LABELS ${label})
+    endforeach()
+    # No test is in none of those.
+    add_test(NAME ${name}.EverySuiteIsRun
+      COMMAND ${name} --gtest_list_tests --gtest_filter=*-${filter})
+    set_tests_properties(${name}.EverySuiteIsRun PROPERTIES
+      FAIL_REGULAR_EXPRESSION "[.]" LABELS ${label})
   endif()
 endfunction()
 
@@ -85,4 +117,5 @@ function(hub_fuzzer name)
   target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers ${name})
 endfunction()

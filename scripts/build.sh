@@ -11,6 +11,9 @@ cd "$root"
 export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
 # What ccache asks for with precompiled headers.
 export CCACHE_SLOPPINESS=pch_defines,time_macros
+# An object is looked up by what its last compilation read, so that a cold cache costs no
+# preprocessing of its own.
+export CCACHE_DEPEND=1
 
 if [[ ! -f build/$preset/build.ninja ]]; then
   mkdir -p "build/$preset"

@@ -8,8 +8,8 @@ namespace {
 
 using mqtt::PacketType;
 
-constexpr auto kTables = "CREATE TABLE plain (n bigint)";
-constexpr auto kRules = R"(
+constexpr auto kCapTables = "CREATE TABLE plain (n bigint)";
+constexpr auto kCapRules = R"(
 [[rule]]
 name = "all"
 sql  = 'SELECT payload.n AS n FROM "d"'
@@ -29,7 +29,7 @@ std::uint8_t publish(HubOnDatabase& hub) {
 }
 
 TEST(DailyCap, HoldsWhenTheHubIsKilledAndEndsWithTheDay) {
-  HubOnDatabase hub{kTables, kRules, {"--meter", "m", "--max-daily-messages", "3"}};
+  HubOnDatabase hub{kCapTables, kCapRules, {"--meter", "m", "--max-daily-messages", "3"}};
   for (int i = 0; i < 3; ++i) EXPECT_EQ(publish(hub), 0);
   EXPECT_EQ(publish(hub), kQuotaExceeded);
   EXPECT_NE(hub.process().log().find("the 3 messages of this day (max_daily_messages) are used up"),

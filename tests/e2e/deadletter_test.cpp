@@ -13,7 +13,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-constexpr const char* kTables =
+constexpr const char* kDeadLetterTables =
     "CREATE TABLE climate (device text NOT NULL, t float8, note text);"
     "CREATE TABLE limited (device text NOT NULL, t float8 CHECK (t < 100), note text)";
 
@@ -55,7 +55,7 @@ class DeadLetters : public ::testing::Test {
         "SELECT sum(received), sum(committed), sum(dead_lettered), sum(rows) FROM iothub.ledger");
   }
 
-  HubOnDatabase h{kTables, rules("payload.t + 0")};
+  HubOnDatabase h{kDeadLetterTables, rules("payload.t + 0")};
 };
 
 TEST_F(DeadLetters, AreListedAndShown) {
@@ -198,7 +198,7 @@ TEST_F(DeadLetters, AreDroppedOnlyWhenSaidWhich) {
 }
 
 TEST(DeadLettersOfAnAction, StayAsTheyWereWhenItIsNotThere) {
-  HubOnDatabase h(kTables, rules("payload.t", "limited"));
+  HubOnDatabase h(kDeadLetterTables, rules("payload.t", "limited"));
   RawMqttClient device(h.process().port());
   device.connect("d1");
   h.publish(device, "t/1", R"({"t": 500})");
@@ -228,7 +228,7 @@ topic = "notes/${note}"
 type = "dump"
 table = "climate"
 )";
-  HubOnDatabase h(kTables, kRules);
+  HubOnDatabase h(kDeadLetterTables, kRules);
   RawMqttClient device(h.process().port());
   device.connect("d1");
   h.publish(device, "t/1", R"({"t": 500, "note": "a"})");  // refused by the first table

@@ -14,7 +14,7 @@ using mqtt::PacketType;
 
 namespace {
 
-constexpr const char* kRules = R"(
+constexpr const char* kReadingRules = R"(
 [[rule]]
 name = "readings"
 sql  = 'SELECT payload.n AS n, payload.text AS text FROM "devices/+/reading"'
@@ -40,7 +40,7 @@ HubWithReadings::HubWithReadings(const std::string& hub_url, std::string admin_u
                   after_columns));
   environment.emplace_back("IOTHUB_STORAGE_ANSWER_TIMEOUT=1s");
   hub_ = std::make_unique<HubProcess>(HubProcess::Options{.database = hub_url,
-                                                          .rules = kRules,
+                                                          .rules = kReadingRules,
                                                           .shards = shards,
                                                           .more = {},
                                                           .environment = std::move(environment)});

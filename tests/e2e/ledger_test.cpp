@@ -14,12 +14,12 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr const char* kTables =
+constexpr const char* kLedgerTables =
     "CREATE TABLE climate (device text NOT NULL, seq bigint, t float8 CHECK (t < 1000));"
     "CREATE TABLE alarm (device text NOT NULL, seq bigint, t float8);"
     "CREATE TABLE once (device text, seq bigint, PRIMARY KEY (device, seq))";
 
-constexpr const char* kRules = R"(
+constexpr const char* kLedgerRules = R"(
 [[rule]]
 name = "climate"
 sequence = "seq"
@@ -64,7 +64,7 @@ class Ledger : public ::testing::Test {
   }
   [[nodiscard]] std::string line(std::string_view rule) const { return line(rule, h); }
 
-  HubOnDatabase h{kTables, kRules};
+  HubOnDatabase h{kLedgerTables, kLedgerRules};
 };
 
 TEST_F(Ledger, SaysHowEachMessageEnded) {
@@ -269,7 +269,7 @@ TEST_F(Ledger, MetricsHaveEachCounterUnderItsName) {
 }
 
 TEST(LedgerInSys, IsRetainedBelowSys) {
-  HubOnDatabase h(kTables, kRules, {"--mqtt-sys-interval", "1"});
+  HubOnDatabase h(kLedgerTables, kLedgerRules, {"--mqtt-sys-interval", "1"});
   RawMqttClient device(h.process().port());
   device.connect("d1");
   h.publish(device, "t/1", R"({"seq": 1, "t": 20})");

@@ -12,10 +12,10 @@ namespace {
 
 using mqtt::PacketType;
 
-constexpr auto kTables =
+constexpr auto kSpoolTables =
     "CREATE TABLE plain (n bigint, at bigserial); "
     "CREATE TABLE keyed (n bigint PRIMARY KEY)";
-constexpr auto kRules = R"(
+constexpr auto kSpoolRules = R"(
 [[rule]]
 name = "all"
 sql  = 'SELECT payload.n AS n FROM "devices/+/telemetry"'
@@ -53,7 +53,7 @@ constexpr auto kCounts =
     "(SELECT count(*) FROM keyed), (SELECT count(*) FROM iothub.dead_letter)";
 
 TEST(Spool, AcknowledgesWhileTheDatabaseIsAwayAndStoresAllOfItOnceItIsBack) {
-  HubOnDatabase hub{kTables, kRules, kSpools};
+  HubOnDatabase hub{kSpoolTables, kSpoolRules, kSpools};
   RawMqttClient device{hub.process().port()};
   device.connect("d1");
   publish(device, 1, 3, Qos::at_least_once);
@@ -69,7 +69,7 @@ TEST(Spool, AcknowledgesWhileTheDatabaseIsAwayAndStoresAllOfItOnceItIsBack) {
 }
 
 TEST(Spool, IsDrainedByTheNextStartWhenTheHubIsKilledInTheOutage) {
-  HubOnDatabase hub{kTables, kRules, kSpools};
+  HubOnDatabase hub{kSpoolTables, kSpoolRules, kSpools};
   {
     RawMqttClient device{hub.process().port()};
     device.connect("d1");
@@ -89,7 +89,7 @@ TEST(Spool, IsDrainedByTheNextStartWhenTheHubIsKilledInTheOutage) {
 }
 
 TEST(Spool, APacketIdThatWasSpooledIsKnownToTheNextRun) {
-  HubOnDatabase hub{kTables, kRules, kSpools};
+  HubOnDatabase hub{kSpoolTables, kSpoolRules, kSpools};
   {
     RawMqttClient device{hub.process().port()};
     device.connect("d1", false, 1'000);
@@ -110,7 +110,7 @@ TEST(Spool, APacketIdThatWasSpooledIsKnownToTheNextRun) {
 }
 
 TEST(Spool, ARunThatHoldsDrainsWhatARunThatSpooledHasLeft) {
-  HubOnDatabase hub{kTables, kRules, kSpools};
+  HubOnDatabase hub{kSpoolTables, kSpoolRules, kSpools};
   {
     RawMqttClient device{hub.process().port()};
     device.connect("d1");
@@ -128,7 +128,7 @@ TEST(Spool, ARunThatHoldsDrainsWhatARunThatSpooledHasLeft) {
 }
 
 TEST(Spool, ThatWasDamagedIsKeptByARunThatHolds) {
-  HubOnDatabase hub{kTables, kRules, kSpools};
+  HubOnDatabase hub{kSpoolTables, kSpoolRules, kSpools};
   {
     RawMqttClient device{hub.process().port()};
     device.connect("d1");

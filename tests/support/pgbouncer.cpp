@@ -13,7 +13,7 @@ namespace hub::test {
 
 namespace {
 
-constexpr std::chrono::seconds kBound{30};
+constexpr std::chrono::seconds kAnswerBound{30};
 
 }  // namespace
 
@@ -47,7 +47,7 @@ void PgBouncer::start() {
   spec.output = log_file;
   program_ = storage::ChildProcess::start(spec);
   ::close(log_file);
-  const auto until = storage::ChildProcess::Clock::now() + kBound;
+  const auto until = storage::ChildProcess::Clock::now() + kAnswerBound;
   while (PQping(console_url().c_str()) != PQPING_OK) {
     if (program_->wait_until(storage::ChildProcess::Clock::now() + std::chrono::milliseconds(10)) ||
         storage::ChildProcess::Clock::now() > until) {
@@ -59,7 +59,7 @@ void PgBouncer::start() {
 void PgBouncer::stop() {
   if (!program_) return;
   program_->signal(SIGTERM);  // at once, as its manual says
-  if (!program_->wait_until(storage::ChildProcess::Clock::now() + kBound)) {
+  if (!program_->wait_until(storage::ChildProcess::Clock::now() + kAnswerBound)) {
     throw std::runtime_error("PgBouncer did not stop");
   }
   program_.reset();
