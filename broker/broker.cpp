@@ -1,12 +1,14 @@
 #include "broker/broker.h"
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <future>
+#include <stdexcept>
 #include <thread>
 
+#include "base/log.h"
 #include "broker/shard.h"
-#include "broker/transport/listener.h"
 
 namespace hub::broker {
 
@@ -68,16 +70,54 @@ Broker::~Broker() {
   for (const auto& worker : workers_) worker->thread.join();
 }
 
-std::uint16_t Broker::listen(const std::string& address, std::uint16_t port) {
-  Listeners listeners = listen_on(address, port, static_cast<std::uint32_t>(workers_.size()));
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    workers_[i]->call([&](Shard& shard) { shard.start(std::move(listeners.sockets[i])); });
+std::uint16_t Broker::listen(const ListenerOptions& options) {
+  Listener listener = listen_on(options, static_cast<std::uint32_t>(workers_.size()));
+  if (const auto tls = listener.filters->tls()) {
+    for (const std::string& warning : tls->warnings()) log::warning("{}", warning);
   }
-  return listeners.port;
+  {
+    const std::lock_guard lock{mutex_};
+    filters_.push_back(listener.filters);
+  }
+  if (!options.unix_socket.empty()) unix_sockets_.push_back(options.unix_socket);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->call(
+        [&](Shard& shard) { shard.listen({std::move(listener.sockets[i]), listener.filters}); });
+  }
+  return listener.port;
+}
+
+std::uint16_t Broker::listen(const std::string& address, std::uint16_t port) {
+  ListenerOptions options;
+  options.address = address;
+  options.port = port;
+  return listen(options);
+}
+
+std::vector<std::string> Broker::reload_tls() {
+  std::vector<std::string> problems;
+  for (const auto& filters : this->filters()) {
+    try {
+      filters->reload();
+      if (const auto tls = filters->tls()) {
+        for (const std::string& warning : tls->warnings()) log::warning("{}", warning);
+      }
+    } catch (const std::runtime_error& error) {
+      problems.emplace_back(error.what());
+    }
+  }
+  return problems;
+}
+
+Broker::Filters Broker::filters() const {
+  const std::lock_guard lock{mutex_};
+  return filters_;
 }
 
 bool Broker::stop(std::chrono::milliseconds grace) {
   if (std::exchange(stopped_, true)) return true;
+  std::error_code ignored;
+  for (const std::filesystem::path& path : unix_sockets_) std::filesystem::remove(path, ignored);
   std::vector<std::future<bool>> done;
   for (const auto& worker : workers_) {
     auto promise = std::make_shared<std::promise<bool>>();
@@ -109,6 +149,12 @@ Broker::Totals Broker::totals() const {
       totals.parked_bytes += static_cast<std::size_t>(shard.parked_bytes());
     });
   }
+  using Time = std::chrono::system_clock::time_point;
+  Time expires_at = Time::max();
+  for (const auto& filters : this->filters()) {
+    if (const auto tls = filters->tls()) expires_at = std::min(expires_at, tls->expires_at());
+  }
+  if (expires_at != Time::max()) totals.tls_expires_at = expires_at;
   return totals;
 }
 

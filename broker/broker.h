@@ -2,8 +2,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +16,7 @@
 #include "broker/options.h"
 #include "broker/publish_sink.h"
 #include "broker/transport/connection_count.h"
+#include "broker/transport/listener.h"
 
 namespace boost::asio {
 class io_context;
@@ -37,8 +41,15 @@ class Broker {
   Broker(const Broker&) = delete;
   Broker& operator=(const Broker&) = delete;
 
-  // Returns the port. Throws as listen_on().
+  // Takes connections from one more listener. Returns its port, 0 of a Unix socket. Throws as
+  // listen_on().
+  std::uint16_t listen(const ListenerOptions& options);
   std::uint16_t listen(const std::string& address, std::uint16_t port);
+
+  // Reads certificates and keys of every listener anew, for connections from now on. Returns what
+  // is wrong; a listener with such a mistake goes on with what it had. Any thread that is none of
+  // the shards'.
+  [[nodiscard]] std::vector<std::string> reload_tls();
 
   // Stops accepting and reading, commits and acknowledges what was accepted, tells every client
   // (DISCONNECT 0x8B) and waits until it has closed; returns after `grace` in any case.
@@ -54,6 +65,8 @@ class Broker {
     std::size_t connections = 0;
     std::size_t sessions = 0;
     std::size_t parked_bytes = 0;  // sent by publishers that wait for storage, unhandled
+    // When the first certificate of a listener ends to be valid; nothing without one.
+    std::optional<std::chrono::system_clock::time_point> tls_expires_at;
   };
   // Asks every shard, and waits for the answers. Any thread that is none of the shards'.
   [[nodiscard]] Totals totals() const;
@@ -63,6 +76,12 @@ class Broker {
 
   ConnectionCount open_connections_;  // outlives the shards
   std::vector<std::unique_ptr<Worker>> workers_;
+  using Filters = std::vector<std::shared_ptr<FilterFactory>>;
+  [[nodiscard]] Filters filters() const;
+
+  mutable std::mutex mutex_;
+  Filters filters_;                                  // of each listener; with the mutex
+  std::vector<std::filesystem::path> unix_sockets_;  // removed by stop()
   bool stopped_ = false;
 };
 

@@ -3,11 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/log.h"
+
 namespace hub::broker {
 namespace {
 
 // A client that has as much of its output unread is not read from until it catches up.
 constexpr std::size_t kOutputHighWater = 512 * 1024;
+
+// Of handshakes in one turn, each some hundred microseconds of a shard's time (an RSA key) or less:
+// the others are ready again in the next one, and whoever is connected waits no longer than this.
+constexpr int kHandshakeStepsPerTurn = 4;
+
+log::Throttle transport_trouble;
 
 }  // namespace
 
@@ -24,15 +32,20 @@ Clients::Clients(const Options& options, Counters& counters, const TurnTime& tim
       peers_(peers),
       parked_(StorageShare{options.max_held_bytes}) {}
 
-void Clients::listen(FileDescriptor listener) {
-  acceptor_ = std::make_unique<Acceptor>(std::move(listener), open_connections_);
-  poller_.add(acceptor_->descriptor(), EPOLLIN, kListenerTag);
+void Clients::listen(ListeningSocket listener) {
+  acceptors_.push_back(std::make_unique<Acceptor>(std::move(listener), open_connections_));
+  poller_.add(acceptors_.back()->descriptor(), EPOLLIN | EPOLLEXCLUSIVE,
+              kLastListenerTag - (acceptors_.size() - 1));
 }
 
 void Clients::stop_listening() {
-  if (!acceptor_) return;  // stopped before it began
-  poller_.remove(acceptor_->descriptor());
-  acceptor_.reset();
+  for (const auto& acceptor : acceptors_) poller_.remove(acceptor->descriptor());
+  acceptors_.clear();
+}
+
+std::span<const epoll_event> Clients::ready() {
+  handshake_steps_ = 0;
+  return poller_.ready();
 }
 
 Client& Clients::add(Connection connection) {
@@ -54,13 +67,14 @@ void Clients::adopt(Connection connection) {
   Client& client = add(std::move(connection));
   const Connection::Input input = client.connection.unread(read_buffer_);
   if (!input.bytes.empty()) handle(client, input.bytes);
+  go_on_with_more(client);
 }
 
 void Clients::on_event(const epoll_event& event) {
   const Channel::Handle handle = event.data.u64;
-  if (handle == kListenerTag) {
-    const auto result =
-        acceptor_->accept([this](Transport transport) { add(Connection{std::move(transport)}); });
+  if (const std::uint64_t listener = kLastListenerTag - handle; listener < acceptors_.size()) {
+    const auto result = acceptors_[listener]->accept(
+        [this](Transport transport) { add(Connection{std::move(transport)}); });
     counters_.connections_accepted += result.accepted;
     counters_.connections_refused += result.refused;
     return;
@@ -72,6 +86,9 @@ void Clients::on_event(const epoll_event& event) {
     lose(*client, Will::publish);  // nothing that it sent could be answered
     return;
   }
+  if (!client->connection.transport().is_established() &&
+      ++handshake_steps_ > kHandshakeStepsPerTurn)
+    return;
   if ((event.events & EPOLLOUT) != 0) mark_to_flush(*client);
   if (broken || (event.events & EPOLLIN) != 0) read(*client);
 }
@@ -94,8 +111,12 @@ void Clients::read(Client& client) {
     return;
   }
   const Connection::Input input = connection.read(read_buffer_, most);
-  if (input.result == Transport::Result::would_block) return;
+  if (input.result == Transport::Result::would_block) {
+    if (connection.transport().unsent_bytes() > 0) watch(client);  // of a handshake
+    return;
+  }
   if (input.result == Transport::Result::ended) {
+    tell_failure(client);
     lose(client, Will::publish);
     return;
   }
@@ -105,6 +126,24 @@ void Clients::read(Client& client) {
   }
   handle(client, input.bytes);
   if (connection.state == Connection::State::open) hold_if_output_is_full(client);
+  go_on_with_more(client);
+}
+
+// What its transport has read already comes by no event.
+void Clients::go_on_with_more(const Client& client) {
+  const Connection& connection = client.connection;
+  if (connection.state == Connection::State::open && !connection.is_held() &&
+      connection.transport().has_more()) {
+    resumed_.push_back(client.channel.handle);
+  }
+}
+
+void Clients::tell_failure(const Client& client) {
+  const Transport& transport = client.connection.transport();
+  if (transport.failure().empty()) return;
+  ++counters_.transports_failed;
+  log::line(transport_trouble, log::Level::info, "closing {}: {}", transport.peer().to_string(),
+            transport.failure());
 }
 
 void Clients::handle(Client& client, std::string_view bytes) {
@@ -135,6 +174,8 @@ void Clients::resume(Client& client) {
   client.channel.last_received = time_.steady;  // its silence was ours
   const Connection::Input input = connection.unread(read_buffer_);
   if (!input.bytes.empty()) handle(client, input.bytes);
+  if (connection.state != Connection::State::open) return;
+  if (!connection.is_held() && connection.transport().has_more()) read(client);
   if (connection.state == Connection::State::open) watch(client);
 }
 

@@ -31,16 +31,16 @@ class Clients final : public ClientEffects {
           ConnectionCount& open_connections, PacketHandler& sessions, const ShardEffects& shard,
           ShardPeers& peers);
 
-  // Takes connections from a listening, non-blocking socket.
-  void listen(FileDescriptor listener);
-  void stop_listening();  // no effect before listen()
+  // Takes connections from a listener, one more each time.
+  void listen(ListeningSocket listener);
+  void stop_listening();
   // From another shard.
   void adopt(Connection connection);
 
   // --- A turn of the shard
 
   // What is ready now; for the loop that waits for poll_descriptor().
-  [[nodiscard]] std::span<const epoll_event> ready() { return poller_.ready(); }
+  [[nodiscard]] std::span<const epoll_event> ready();
   [[nodiscard]] int poll_descriptor() const noexcept { return poller_.native_handle(); }
   void on_event(const epoll_event& event);
   void on_deadline(Channel::Handle handle);
@@ -91,6 +91,8 @@ class Clients final : public ClientEffects {
   [[nodiscard]] std::size_t readable_bytes(const Client& client) const;
   void read(Client& client);
   void handle(Client& client, std::string_view bytes);
+  void go_on_with_more(const Client& client);
+  void tell_failure(const Client& client);
   void resume(Client& client);
   void hold_if_output_is_full(Client& client);
   void mark_to_flush(Client& client);
@@ -98,8 +100,8 @@ class Clients final : public ClientEffects {
   void watch(Client& client);
   void lose(Client& client, Will will);
 
-  // Of the listener in the poller; no connection has this handle.
-  static constexpr std::uint64_t kListenerTag = ~std::uint64_t{0};
+  // Of listeners in the poller, from here down; no connection has such a handle.
+  static constexpr std::uint64_t kLastListenerTag = ~std::uint64_t{0};
 
   const Options& options_;
   Counters& counters_;
@@ -111,7 +113,7 @@ class Clients final : public ClientEffects {
   ShardPeers& peers_;  // for connections whose client lives on another shard
 
   Poller poller_;
-  std::unique_ptr<Acceptor> acceptor_;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
   ReadBuffer read_buffer_;
   BufferPool buffers_;
   SlotMap<Client> clients_;
@@ -119,6 +121,7 @@ class Clients final : public ClientEffects {
   std::vector<Channel::Handle> to_flush_;
   std::vector<Channel::Handle> resumed_;  // have unread input, and need not wait any more
   std::vector<Channel::Handle> closed_;
+  int handshake_steps_ = 0;  // in this turn
   bool stopping_ = false;
   bool reading_ = true;
 };

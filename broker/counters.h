@@ -8,10 +8,12 @@ namespace hub::broker {
 
 // What happened on one shard since the start. Written by the shard's thread alone; read there too
 // (Broker::totals()).
+// transports_failed: handshakes and streams of TLS or WebSocket that broke a rule.
 // publishers_stopped: times that one had to wait for storage.
 #define HUB_SHARD_COUNTERS(X) \
   X(connections_accepted)     \
   X(connections_closed)       \
+  X(transports_failed)        \
   X(publishers_stopped)       \
   X(dropped_republish_depth)  \
   X(dropped_retained_full)

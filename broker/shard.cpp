@@ -1,6 +1,7 @@
 #include "broker/shard.h"
 
 #include <random>
+#include <utility>
 
 namespace hub::broker {
 namespace {
@@ -40,9 +41,10 @@ void Shard::set_sink(std::unique_ptr<PublishSink> sink) {
   sessions_.set_meter(sink_->meter());
 }
 
-void Shard::start(FileDescriptor listener) {
+void Shard::listen(ListeningSocket listener) {
   assert_home();
   clients_.listen(std::move(listener));
+  if (std::exchange(started_, true)) return;
   wait_ready();
   arm_timer();
 }

@@ -41,17 +41,17 @@ class Shard final : public ShardOwned, public SinkListener, private ShardEffects
   Shard(std::uint32_t id, std::uint32_t shard_count, boost::asio::io_context& io,
         const Options& options, ConnectionCount& open_connections);
 
-  // Before start(). peers[i] is shard i, this one among them.
+  // Before listen(). peers[i] is shard i, this one among them.
   void connect_peers(std::vector<OnShard<Shard>> peers) { peers_.connect(std::move(peers)); }
   void set_sink(std::unique_ptr<PublishSink> sink);
-  // A session that the database knew; before start().
+  // A session that the database knew; before listen().
   void restore_session(const StoredSession& stored) {
     assert_home();
     sessions_.restore(stored);
   }
 
-  // Takes connections from a listening, non-blocking socket.
-  void start(FileDescriptor listener);
+  // Takes connections from a listener, one more each time. The first call starts the shard.
+  void listen(ListeningSocket listener);
 
   // No new connections and nothing read any more; `stopped` is called once what was accepted is
   // durable and acknowledged and every client was told (DISCONNECT 0x8B) and has closed, with
@@ -121,6 +121,7 @@ class Shard final : public ShardOwned, public SinkListener, private ShardEffects
   boost::asio::posix::stream_descriptor ready_;  // the clients' poller, in the io_context
   boost::asio::steady_timer timer_;
   std::optional<SteadyTime> timer_at_;
+  bool started_ = false;
   bool reading_held_ = false;  // until the peers keep up
 
   struct Stop {

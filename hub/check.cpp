@@ -25,6 +25,23 @@ std::size_t check_files(const Config& config, std::ostream& out) {
   return files.problems.size();
 }
 
+// Certificates, keys and what goes with them, as they are now.
+std::size_t check_listeners(const Config& config, std::ostream& out) {
+  std::size_t problems = 0;
+  for (const Config::Listener& listener : config.listeners) {
+    try {
+      const broker::FilterFactory filters{listener.options.tls};
+      if (const auto tls = filters.tls()) {
+        for (const std::string& warning : tls->warnings()) out << "warning: " << warning << '\n';
+      }
+    } catch (const std::runtime_error& error) {
+      out << listener.stated << ": " << error.what() << '\n';
+      ++problems;
+    }
+  }
+  return problems;
+}
+
 int verdict(std::size_t problems, const std::string& all_well, std::ostream& out) {
   if (problems == 0) {
     out << all_well << '\n';
@@ -38,6 +55,7 @@ int verdict(std::size_t problems, const std::string& all_well, std::ostream& out
 
 int check(const Config& config, std::ostream& out) {
   std::optional<HubDatabase> database;
+  const std::size_t of_listeners = check_listeners(config, out);
   try {
     database = HubDatabase::for_tools(config);
     // What serve does, too: the embedded database is the hub's own to change.
@@ -48,14 +66,14 @@ int check(const Config& config, std::ostream& out) {
     const auto compiled = load_and_compile(config.rules, storage::PgCatalogue(database->url()));
     show(compiled.problems, out);
     const auto rules = compiled.rules ? compiled.rules->size() : 0;
-    return verdict(compiled.problems.size(),
+    return verdict(of_listeners + compiled.problems.size(),
                    "ok: " + std::to_string(rules) + (rules == 1 ? " rule, " : " rules, ") +
                        database->shown_url(),
                    out);
   } catch (const std::runtime_error& error) {
     const auto problems = check_files(config, out);
     out << "database: " << error.what() << '\n';
-    return verdict(problems + 1, "", out);
+    return verdict(of_listeners + problems + 1, "", out);
   }
 }
 

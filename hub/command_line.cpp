@@ -35,6 +35,7 @@ constexpr const char* kExamples =
     "  iothub db script | psql postgresql://…      prepare a database as its administrator\n"
     "  iothub ledger                               what became of every message, by rule\n"
     "  iothub deadletter replay --rule climate     store what failed, by the rules as they are\n"
+    "  iothub tls init                             a private CA, and certificates to begin with\n"
     "  iothub manage --help                        hubs in private networks, for several owners\n"
     "\n";
 
@@ -69,6 +70,7 @@ struct Parsed {
   std::vector<std::pair<std::string, std::string>> flags;
   LedgerArguments ledger;
   DeadLetterArguments dead_letters;
+  TlsInitArguments tls;
 };
 
 std::string group_of(const ConfigOption& option) {
@@ -242,6 +244,31 @@ void add_metrics_command(CLI::App& app, Parsed& parsed) {
   metrics->callback([&parsed] { parsed.command = Command::metrics; });
 }
 
+void add_tls_command(CLI::App& app, Parsed& parsed) {
+  auto* tls = app.add_subcommand("tls", "certificates, for those who begin");
+  tls->require_subcommand(1);
+  auto* init =
+      tls->add_subcommand("init", "make a private CA and certificates, and show how they are used");
+  auto& arguments = parsed.tls;
+  init->add_option("directory", arguments.directory, "where they go; an existing CA there is used")
+      ->type_name("DIR")
+      ->capture_default_str();
+  init->add_option("--name", arguments.names,
+                   "what clients call the server, a name or an address; this machine's without")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  init->add_option("--device", arguments.devices,
+                   "a certificate for this device (client id), too; again for each")
+      ->type_name("ID")
+      ->allow_extra_args(false);
+  init->footer(std::string("Examples:\n"
+                           "  iothub tls init\n"
+                           "  iothub tls init --name hub.example.org --name 192.0.2.7\n"
+                           "  iothub tls init --device pump-1 --device pump-2\n\n") +
+               kExitStatus);
+  init->callback([&parsed] { parsed.command = Command::tls_init; });
+}
+
 void add_database_command(CLI::App& app, Parsed& parsed) {
   auto* db = app.add_subcommand("db", "prepare and inspect the database");
   db->require_subcommand(1);
@@ -315,6 +342,7 @@ std::variant<CommandLine, int> parse_command_line(int count, const char* const* 
   add_ledger_command(app, parsed);
   add_dead_letter_command(app, parsed);
   add_metrics_command(app, parsed);
+  add_tls_command(app, parsed);
 
   if (const auto unknown = unknown_command(app, count, arguments)) {
     err << *unknown << "\nRun with --help for more information.\n";
@@ -332,6 +360,7 @@ std::variant<CommandLine, int> parse_command_line(int count, const char* const* 
   line.sources.flags = std::move(parsed.flags);
   line.ledger = std::move(parsed.ledger);
   line.dead_letters = std::move(parsed.dead_letters);
+  line.tls = std::move(parsed.tls);
   line.sources.environment = process_environment();
   if (!parsed.file.empty()) {
     line.sources.file = parsed.file;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "hub/config.h"
+#include "hub/tls_command.h"
 
 namespace hub {
 
@@ -23,6 +24,7 @@ enum class Command : std::uint8_t {
   deadletter_replay,
   deadletter_drop,
   metrics,
+  tls_init,
 };
 
 // Of `iothub ledger`.
@@ -57,6 +59,7 @@ struct CommandLine {
   ConfigSources sources;  // the flags, the file that a flag or the environment names, and the rest
   LedgerArguments ledger;
   DeadLetterArguments dead_letters;
+  TlsInitArguments tls;
 };
 
 // Exit statuses of the program.

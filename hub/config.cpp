@@ -52,10 +52,31 @@ void apply_flags(const ConfigSources& sources, LoadedConfig& out) {
   }
 }
 
+// Whoever gets through the handshake has shown who he is.
+bool asks_who_connects(const broker::ListenerOptions& options) {
+  if (!options.tls) return false;
+  return options.tls->client_certificates == broker::TlsOptions::ClientCertificates::required ||
+         options.tls->certificates.empty();  // pre-shared keys only
+}
+
+void check_listener(const Config::Listener& listener, LoadedConfig& out) {
+  const broker::ListenerOptions& options = listener.options;
+  const bool is_local = !options.unix_socket.empty() || is_loopback(options.address);
+  if (is_local || listener.allow_anonymous || asks_who_connects(options)) return;
+  out.problems.push_back(fmt::format(
+      "{}: other machines could connect to {} port {} without credentials; set "
+      "listener.tls.client_certificates = \"required\", or allow_anonymous = true in this listener "
+      "if whoever reaches that address may connect",
+      listener.stated, options.address, options.port));
+}
+
 // What can be wrong although each value is right.
 void check_together(LoadedConfig& out) {
-  const auto& config = out.config;
-  if (!config.allow_anonymous && !is_loopback(config.bind)) {
+  auto& config = out.config;
+  config.plain_listener =
+      config.listeners.empty() || out.stated.contains("bind") || out.stated.contains("mqtt.port");
+  for (const Config::Listener& listener : config.listeners) check_listener(listener, out);
+  if (config.plain_listener && !config.allow_anonymous && !is_loopback(config.bind)) {
     out.problems.push_back(
         fmt::format("{}: other machines could connect without credentials; set "
                     "allow_anonymous = true (--allow-anonymous, IOTHUB_ALLOW_ANONYMOUS=true) if "

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "broker/transport/listener.h"
 
 namespace hub {
 
@@ -53,6 +54,16 @@ struct Config {
   struct Metrics {
     std::uint16_t port = 0;  // 0: none
   } metrics;
+
+  // A [[listener]] of the file; docs/listeners.md.
+  struct Listener {
+    broker::ListenerOptions options;
+    bool allow_anonymous = false;  // beyond loopback
+    std::string stated;            // where, as the problems begin
+  };
+  std::vector<Listener> listeners;
+  // The one of `bind` and `mqtt.port`: when there is no other, or one of both was given.
+  bool plain_listener = true;
 
   enum class Outage : std::uint8_t { hold, spool };
 

@@ -8,6 +8,7 @@
 #include <sstream>
 #include <tuple>
 
+#include "hub/listener_config.h"
 #include "rules/diagnostics/diagnostic.h"
 
 namespace hub {
@@ -62,6 +63,7 @@ class Reader {
         sections_.push_back(section);
       }
     }
+    sections_.emplace_back("listener");
   }
 
   void read(const toml::table& table, const std::string& prefix) {
@@ -69,7 +71,12 @@ class Reader {
       const auto name = prefix + std::string(key.str());
       const bool is_section =
           prefix.empty() && std::find(sections_.begin(), sections_.end(), name) != sections_.end();
-      if (const auto* option = find_config_option(name)) {
+      if (name == "listener") {
+        read_listeners(node, file_, out_.config.listeners,
+                       [this](const toml::source_region& where, const std::string& what) {
+                         problem(where, what);
+                       });
+      } else if (const auto* option = find_config_option(name)) {
         take(*option, node);
       } else if (const auto* inner = node.as_table(); inner != nullptr && is_section) {
         read(*inner, name + ".");

@@ -102,6 +102,10 @@ std::string write_metrics(const HubReport& report) {
   out.lone("iothub_sessions", Kind::gauge, static_cast<std::int64_t>(report.broker.sessions));
   out.lone("iothub_parked_bytes", Kind::gauge,
            static_cast<std::int64_t>(report.broker.parked_bytes));
+  if (const auto expiry = report.broker.tls_expires_at) {
+    out.lone("iothub_tls_certificate_expiry_timestamp_seconds", Kind::gauge,
+             std::chrono::duration_cast<std::chrono::seconds>(expiry->time_since_epoch()).count());
+  }
   report.broker.counters.for_each([&](std::string_view name, std::uint64_t value) {
     out.lone(fmt::format("iothub_broker_{}_total", name), Kind::counter,
              static_cast<std::int64_t>(value));

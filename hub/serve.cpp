@@ -1,6 +1,7 @@
 #include "hub/serve.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -10,11 +11,13 @@
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -33,6 +36,7 @@
 #include "hub/rule_loading.h"
 #include "hub/start_signals.h"
 #include "hub/sys_topics.h"
+#include "hub/tls_watch.h"
 #include "pipeline/outage_log.h"
 #include "pipeline/shard_pipeline.h"
 #include "pipeline/spool_drain.h"
@@ -160,15 +164,61 @@ std::unique_ptr<ShardUsage> make_usage(const Config& config, DayAllowance* allow
       std::chrono::time_point_cast<Timestamp::duration>(std::chrono::system_clock::now()));
 }
 
-// Who runs or tests a hub waits for this line, which has the port.
-void say_ready(const Config& config, std::uint16_t port, const std::string& database,
+std::string url_of(const broker::ListenerOptions& options, std::uint16_t port) {
+  const char* const scheme = options.tls ? "mqtts" : "mqtt";
+  if (!options.unix_socket.empty()) {
+    return fmt::format("{}+unix://{}", scheme, options.unix_socket.string());
+  }
+  const bool ipv6 = options.address.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", scheme, ipv6 ? "[" : "", options.address, ipv6 ? "]" : "",
+                     port);
+}
+
+// Returns the URLs of the listeners.
+std::vector<std::string> listen(broker::Broker& broker, const Config& config) {
+  std::vector<std::string> urls;
+  const auto open = [&](const broker::ListenerOptions& options) {
+    urls.push_back(url_of(options, broker.listen(options)));
+  };
+  if (config.plain_listener) {
+    broker::ListenerOptions plain;
+    plain.address = config.bind;
+    plain.port = config.mqtt.port;
+    open(plain);
+  }
+  for (const Config::Listener& listener : config.listeners) open(listener.options);
+  return urls;
+}
+
+// Who runs or tests a hub waits for this line, which has the ports.
+void say_ready(const std::vector<std::string>& urls, const std::string& database,
                std::size_t rules) {
-  const bool ipv6 = config.bind.find(':') != std::string::npos;
-  fmt::print("ready mqtt://{}{}{}:{} database={} rules={}\n", ipv6 ? "[" : "", config.bind,
-             ipv6 ? "]" : "", port, database, rules);
+  fmt::print("ready {} database={} rules={}\n", fmt::join(urls, " "), database, rules);
   std::fflush(stdout);
   notify_service_manager("READY=1\nSTATUS=");
 }
+
+// SIGHUP, each time.
+class HangUps {
+ public:
+  HangUps(boost::asio::io_context& io, std::function<void()> on_hang_up)
+      : on_hang_up_(std::move(on_hang_up)), signals_(io, SIGHUP) {
+    wait();
+  }
+
+ private:
+  void wait() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      log::info("SIGHUP: reading certificates and keys anew");
+      on_hang_up_();
+      wait();
+    });
+  }
+
+  const std::function<void()> on_hang_up_;
+  boost::asio::signal_set signals_;
+};
 
 // The exit status.
 int stop(broker::Broker& broker, boost::asio::signal_set& signals) {
@@ -233,8 +283,10 @@ int run(const Config& config) {
   const SysTopics sys_topics{io, status, broker, config.mqtt.sys_interval};
   const auto metrics = serve_metrics(config.metrics.port, status);
 
-  const std::uint16_t port = broker.listen(config.bind, config.mqtt.port);
-  say_ready(config, port, database.shown_url(), loaded.rules->size());
+  const std::vector<std::string> urls = listen(broker, config);
+  TlsWatch tls_watch{io, broker, config};
+  const HangUps hang_ups{io, [&] { tls_watch.reload_now(); }};
+  say_ready(urls, database.shown_url(), loaded.rules->size());
   io.run();
   return stop(broker, signals);
 }

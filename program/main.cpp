@@ -44,6 +44,8 @@ int run(const hub::CommandLine& line) {
                                           std::cout);
     case hub::Command::metrics:
       return hub::run_metrics_command(loaded.config, std::cout);
+    case hub::Command::tls_init:
+      return hub::run_tls_init(line.tls, std::cout);
   }
   return hub::kUsageError;
 }

@@ -21,8 +21,8 @@ Acceptor::Result Acceptor::accept(const std::function<void(Transport)>& take) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
-    FileDescriptor socket{::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&address), &length,
-                                    SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    FileDescriptor socket{::accept4(listener_.socket.get(), reinterpret_cast<sockaddr*>(&address),
+                                    &length, SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (!socket) {
       if (errno == EMFILE || errno == ENFILE) {
         ++result.refused;
@@ -33,7 +33,7 @@ Acceptor::Result Acceptor::accept(const std::function<void(Transport)>& take) {
     }
     ++result.accepted;
     if (open_connections_.try_add()) {
-      take(Transport{std::move(socket), PeerAddress{address}});
+      take(Transport{std::move(socket), PeerAddress{address}, listener_.filters->make()});
     } else {
       ++result.refused;
     }

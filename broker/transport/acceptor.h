@@ -2,17 +2,17 @@
 
 #include <functional>
 
-#include "base/file_descriptor.h"
 #include "broker/transport/connection_count.h"
+#include "broker/transport/listener.h"
 #include "broker/transport/transport.h"
 
 namespace hub::broker {
 
-// Takes the connections that wait at one listening, non-blocking socket. A shard's.
+// Takes the connections that wait at one listening socket. A shard's.
 class Acceptor {
  public:
   // open_connections: of all shards; outlives the acceptor.
-  Acceptor(FileDescriptor listener, ConnectionCount& open_connections)
+  Acceptor(ListeningSocket listener, ConnectionCount& open_connections)
       : listener_(std::move(listener)), open_connections_(open_connections) {}
 
   struct Result {
@@ -22,10 +22,10 @@ class Acceptor {
   // Calls `take` with each that may stay, some dozens at most; those are counted as open.
   Result accept(const std::function<void(Transport)>& take);
 
-  [[nodiscard]] int descriptor() const noexcept { return listener_.get(); }
+  [[nodiscard]] int descriptor() const noexcept { return listener_.socket.get(); }
 
  private:
-  FileDescriptor listener_;
+  ListeningSocket listener_;
   ConnectionCount& open_connections_;
 };
 

@@ -66,8 +66,7 @@ void Connection::keep(std::string_view rest) {
 }
 
 Connection::Flush Connection::flush(BufferPool& pool) {
-  if (!out_) return Flush::all_sent;
-  while (sent_ < out_->size()) {
+  while (out_ && sent_ < out_->size()) {
     const Transport::Transfer gone = transport_.write(std::string_view{*out_}.substr(sent_));
     if (gone.result == Transport::Result::ended) return Flush::failed;
     if (gone.result == Transport::Result::would_block) {
@@ -80,7 +79,15 @@ Connection::Flush Connection::flush(BufferPool& pool) {
     sent_ += static_cast<std::uint32_t>(gone.bytes);
   }
   sent_ = 0;
-  pool.give_back(std::move(out_));
+  if (out_) pool.give_back(std::move(out_));
+  switch (transport_.flush()) {
+    case Transport::Result::ended:
+      return Flush::failed;
+    case Transport::Result::would_block:
+      return Flush::transport_full;
+    case Transport::Result::done:
+      break;
+  }
   return Flush::all_sent;
 }
 

@@ -107,7 +107,7 @@ class Connection {
     return *out_;
   }
   [[nodiscard]] std::size_t unsent_bytes() const noexcept {
-    return out_ ? out_->size() - sent_ : 0;
+    return (out_ ? out_->size() - sent_ : 0) + transport_.unsent_bytes();
   }
   enum class Flush : std::uint8_t { all_sent, transport_full, failed };
   // Gives the transport what it takes, without waiting: one system call in the common case.
@@ -127,8 +127,8 @@ class Connection {
  private:
   std::uint8_t holds_ = 0;
   std::uint8_t watched_ = 0;
-  Transport transport_;
   std::uint32_t sent_ = 0;  // of *out_
+  Transport transport_;
   std::unique_ptr<std::string> unread_;
   BufferPool::Buffer out_;
 };

@@ -2,23 +2,29 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include "base/file_descriptor.h"
+#include "broker/transport/filter_chain.h"
 #include "broker/transport/peer_address.h"
 
 namespace hub::broker {
 
-// The bytes between a client and its connection: a non-blocking stream socket, and who is at its
-// other end. It holds nothing that was read or is to be sent: that is the Connection's. What
-// changes the bytes on their way (TLS, WebSocket) joins here, behind the same calls.
+// The bytes between a client and its connection: a non-blocking stream socket, who is at its other
+// end, and the filters that change the bytes on their way (TLS, WebSocket), if there are any. What
+// was read and not handled, and what is to be sent, is the Connection's; what the filters have of
+// it is here.
 //
 // Moves as a whole from one shard to another. One thread's at a time.
 class Transport {
  public:
-  Transport(FileDescriptor socket, const PeerAddress& peer)
-      : socket_(std::move(socket)), peer_(peer) {}
+  // filters: null when the bytes are as they are on the wire.
+  Transport(FileDescriptor socket, const PeerAddress& peer,
+            std::unique_ptr<FilterChain> filters = nullptr)
+      : filters_(std::move(filters)), socket_(std::move(socket)), peer_(peer) {}
 
   enum class Result : std::uint8_t {
     done,         // `bytes` of them
@@ -30,10 +36,29 @@ class Transport {
     std::size_t bytes = 0;
   };
 
-  // One system call. `into` has room for `most` bytes. REQUIRES most > 0.
+  // One system call, and with filters one more where they have something to answer. `into` has room
+  // for `most` bytes. REQUIRES most > 0.
   [[nodiscard]] Transfer read(char* into, std::size_t most);
-  // One system call, which may take a part.
+  // More was read than given: read() gives it, whether the socket is ready or not.
+  [[nodiscard]] bool has_more() const noexcept {
+    return filters_ && (filters_->has_received() || !filters_->is_open());
+  }
+
+  // One system call, which may take a part. With filters, what was taken may still be unsent.
   [[nodiscard]] Transfer write(std::string_view bytes);
+  // Of what was taken, what its socket has not.
+  [[nodiscard]] std::size_t unsent_bytes() const noexcept {
+    return filters_ ? filters_->unsent().size() : 0;
+  }
+  // Sends what is unsent: `done` once nothing is.
+  [[nodiscard]] Result flush() { return filters_ ? flush_filters() : Result::done; }
+
+  // Every handshake is done.
+  [[nodiscard]] bool is_established() const { return !filters_ || filters_->is_established(); }
+  // Why read() says `ended`, when the other end broke a rule of TLS or WebSocket; empty otherwise.
+  [[nodiscard]] std::string_view failure() const noexcept {
+    return filters_ ? std::string_view{filters_->failure()} : std::string_view{};
+  }
 
   // The other end reads an end of file once it has all that was written; reading goes on.
   void end_writing();
@@ -44,6 +69,11 @@ class Transport {
   [[nodiscard]] const PeerAddress& peer() const noexcept { return peer_; }
 
  private:
+  [[nodiscard]] Transfer read_filtered(char* into, std::size_t most);
+  [[nodiscard]] Transfer write_filtered(std::string_view bytes);
+  [[nodiscard]] Result flush_filters();
+
+  std::unique_ptr<FilterChain> filters_;
   FileDescriptor socket_;
   PeerAddress peer_;
 };

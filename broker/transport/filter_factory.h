@@ -1,0 +1,36 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/transport/filter_chain.h"
+#include "broker/transport/tls.h"
+
+namespace hub::broker {
+
+// Makes the filters of a listener's connections. Thread-safe: the shards' acceptors share it, and
+// what it makes them of can be exchanged meanwhile.
+class FilterFactory {
+ public:
+  // Throws as TlsContext.
+  explicit FilterFactory(std::optional<TlsOptions> tls);
+
+  // Of a new connection; null when its bytes go as they are.
+  [[nodiscard]] std::unique_ptr<FilterChain> make() const;
+
+  // Reads certificates and keys anew, for connections from now on. Throws as TlsContext: then those
+  // of before stay.
+  void reload();
+
+  // Null without TLS.
+  [[nodiscard]] std::shared_ptr<const TlsContext> tls() const { return tls_.load(); }
+
+ private:
+  const std::optional<TlsOptions> options_;
+  std::atomic<std::shared_ptr<const TlsContext>> tls_;
+};
+
+}  // namespace hub::broker
