@@ -80,7 +80,7 @@ const std::vector<Library>& libraries() {
       {"pqxx/",
        {"storage", "instances/core", "instances/accounts", "instances/money", "instances/networks",
         "instances/databases", "instances/hubs", "instances/operations", "instances", "tests"}},
-      {"boost/beast", {"http", "tests"}},
+      {"boost/beast", {"http", "broker/transport", "tests"}},
       {"CLI/", {"hub", "manage", "bench"}},
       {"toml", {"hub", "manage", "rules"}},
       {"simdjson", {"rules", "rules/payload", "storage", "bench", "tests"}},
