@@ -32,7 +32,8 @@ stop() {
   [[ -z $fleet ]] || kill -TERM "$fleet" 2>/dev/null || true
   kill -TERM "$hub" 2>/dev/null || true
 }
-trap stop INT TERM
+# The terminal that closes sends SIGHUP, to which the hub itself reads its certificates anew.
+trap stop INT TERM HUP
 
 # The exit status of a child, however often a signal ends the waiting.
 await() {
@@ -54,8 +55,12 @@ if [[ -z $ready ]]; then
 fi
 
 # ready mqtt://127.0.0.1:1883 database=postgresql://… rules=1
-[[ $ready =~ mqtt://(.*):([0-9]+)\ database=([^ ]*) ]]
-host=${BASH_REMATCH[1]//[\[\]]/} port=${BASH_REMATCH[2]} database=${BASH_REMATCH[3]}
+[[ $ready =~ \ database=([^ ]*) ]]
+database=${BASH_REMATCH[1]}
+host='' port=''
+if [[ $ready =~ \ mqtt://([^ ]*):([0-9]+) ]]; then
+  host=${BASH_REMATCH[1]//[\[\]]/} port=${BASH_REMATCH[2]}
+fi
 
 show_commands() {
   local to='' url=$database look=" -c 'select * from telemetry'"
@@ -65,11 +70,13 @@ show_commands() {
   [[ $port == 1883 ]] || to+=" -p $port"
   # shellcheck disable=SC2016
   [[ ${#arguments[@]} -eq 0 && $PWD == "$root" ]] && url='$(build/release/iothub db url)'
+  local publish="  mosquitto_pub$to -q 1 -t devices/d1/telemetry -m '{\"temperature\": 21.5, \"humidity\": 40}'"
+  [[ -n $host ]] || publish='  (its listeners need more than a command line: docs/listeners.md)'
   cat <<COMMANDS
 
 The hub runs. In another shell:
 
-  mosquitto_pub$to -q 1 -t devices/d1/telemetry -m '{"temperature": 21.5, "humidity": 40}'
+$publish
   psql "$url"$look
 
 Ctrl-C stops it.

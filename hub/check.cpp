@@ -30,7 +30,7 @@ std::size_t check_listeners(const Config& config, std::ostream& out) {
   std::size_t problems = 0;
   for (const Config::Listener& listener : config.listeners) {
     try {
-      const broker::FilterFactory filters{listener.options.tls};
+      const broker::FilterFactory filters{listener.options.tls, std::nullopt};
       if (const auto tls = filters.tls()) {
         for (const std::string& warning : tls->warnings()) out << "warning: " << warning << '\n';
       }

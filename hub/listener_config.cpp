@@ -85,11 +85,49 @@ bool set_anonymous(const toml::node& value, Target& to) {
   return flag != nullptr;
 }
 
+broker::WebSocketOptions& websocket(Target& to) {
+  auto& options = to.listener.options.websocket;
+  return options ? *options : options.emplace();
+}
+
+bool set_protocol(const toml::node& value, Target& to) {
+  return set_text(value, [&](const std::string& text) {
+    if (text == "websocket") (void)websocket(to);
+    return text == "websocket" || text == "mqtt";
+  });
+}
+
+bool set_texts(const toml::node& value, std::vector<std::string>& out) {
+  const auto* texts = value.as_array();
+  if (texts == nullptr || texts->empty()) return false;
+  out.clear();
+  for (const toml::node& node : *texts) {
+    const auto text = text_of(node);
+    if (!text) return false;
+    out.push_back(*text);
+  }
+  return true;
+}
+
+bool set_paths(const toml::node& value, Target& to) {
+  auto& paths = websocket(to).paths;
+  return set_texts(value, paths) && std::all_of(paths.begin(), paths.end(), [](const auto& path) {
+           return path.starts_with('/');
+         });
+}
+
+bool set_origins(const toml::node& value, Target& to) {
+  return set_texts(value, websocket(to).origins);
+}
+
 constexpr std::array kListenerKeys{
     Key{"address", "an IPv4 or IPv6 address", set_address},
     Key{"port", "a number from 0 to 65535", set_port},
     Key{"unix", "a path", set_unix},
     Key{"unix_mode", "a mode, as \"0660\"", set_unix_mode},
+    Key{"protocol", "mqtt or websocket", set_protocol},
+    Key{"paths", "paths, as [\"/mqtt\"]", set_paths},
+    Key{"origins", "origins, as [\"https://console.example\"]", set_origins},
     Key{"allow_anonymous", "true or false", set_anonymous},
     Key{"tls", "a table", [](const toml::node& value, Target&) { return value.is_table(); }},
 };
@@ -189,6 +227,10 @@ class ListenerReader {
       take(*inner, kTlsKeys, "listener.tls.", target);
       check_tls(*inner, tls);
       listener.options.tls = std::move(tls);
+    }
+    if ((table.contains("paths") || table.contains("origins")) &&
+        table["protocol"].value_or(std::string_view{}) != "websocket") {
+      mistake(table.source(), "paths and origins are those of protocol = \"websocket\"");
     }
     const bool is_unix = table.contains("unix");
     if (is_unix == table.contains("port")) {

@@ -165,7 +165,9 @@ std::unique_ptr<ShardUsage> make_usage(const Config& config, DayAllowance* allow
 }
 
 std::string url_of(const broker::ListenerOptions& options, std::uint16_t port) {
-  const char* const scheme = options.tls ? "mqtts" : "mqtt";
+  const char* const scheme = options.websocket ? (options.tls ? "wss" : "ws")
+                             : options.tls     ? "mqtts"
+                                               : "mqtt";
   if (!options.unix_socket.empty()) {
     return fmt::format("{}+unix://{}", scheme, options.unix_socket.string());
   }
@@ -232,7 +234,15 @@ int stop(broker::Broker& broker, boost::asio::signal_set& signals) {
   return 1;
 }
 
+// Throws what would be found once everything else is started.
+void check_certificates(const Config& config) {
+  for (const Config::Listener& listener : config.listeners) {
+    (void)broker::FilterFactory{listener.options.tls, std::nullopt};
+  }
+}
+
 int run(const Config& config) {
+  check_certificates(config);
   std::optional<StartSignals> start_signals{std::in_place};
   const std::uint32_t shards =
       config.shards != 0 ? config.shards : std::max(1u, std::thread::hardware_concurrency());
@@ -295,6 +305,7 @@ int run(const Config& config) {
 
 int serve(const Config& config) {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // until there is something to read anew
   log::set_level(config.log_level);
   try {
     return run(config);

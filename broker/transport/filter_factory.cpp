@@ -4,11 +4,16 @@
 
 namespace hub::broker {
 
-FilterFactory::FilterFactory(std::optional<TlsOptions> tls) : options_(std::move(tls)) { reload(); }
+FilterFactory::FilterFactory(std::optional<TlsOptions> tls,
+                             std::optional<WebSocketOptions> websocket)
+    : options_(std::move(tls)), websocket_(std::move(websocket)) {
+  reload();
+}
 
 std::unique_ptr<FilterChain> FilterFactory::make() const {
   std::vector<std::unique_ptr<Filter>> filters;
   if (const auto tls = tls_.load()) filters.push_back(tls->accept());
+  if (websocket_) filters.push_back(make_websocket(*websocket_));
   if (filters.empty()) return nullptr;
   return std::make_unique<FilterChain>(std::move(filters));
 }

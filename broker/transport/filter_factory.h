@@ -8,6 +8,7 @@
 
 #include "broker/transport/filter_chain.h"
 #include "broker/transport/tls.h"
+#include "broker/transport/websocket.h"
 
 namespace hub::broker {
 
@@ -16,9 +17,9 @@ namespace hub::broker {
 class FilterFactory {
  public:
   // Throws as TlsContext.
-  explicit FilterFactory(std::optional<TlsOptions> tls);
+  FilterFactory(std::optional<TlsOptions> tls, std::optional<WebSocketOptions> websocket);
 
-  // Of a new connection; null when its bytes go as they are.
+  // Of a new connection, which this object outlives; null when its bytes go as they are.
   [[nodiscard]] std::unique_ptr<FilterChain> make() const;
 
   // Reads certificates and keys anew, for connections from now on. Throws as TlsContext: then those
@@ -30,6 +31,7 @@ class FilterFactory {
 
  private:
   const std::optional<TlsOptions> options_;
+  const std::optional<WebSocketOptions> websocket_;
   std::atomic<std::shared_ptr<const TlsContext>> tls_;
 };
 

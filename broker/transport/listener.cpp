@@ -118,7 +118,7 @@ void listen_on_unix(const ListenerOptions& options, std::uint32_t count, Listene
 
 Listener listen_on(const ListenerOptions& options, std::uint32_t shards) {
   Listener listener;
-  listener.filters = std::make_shared<FilterFactory>(options.tls);
+  listener.filters = std::make_shared<FilterFactory>(options.tls, options.websocket);
   if (options.unix_socket.empty()) {
     listen_on_tcp(options, shards, listener);
   } else {

@@ -10,6 +10,7 @@
 #include "base/file_descriptor.h"
 #include "broker/transport/filter_factory.h"
 #include "broker/transport/tls.h"
+#include "broker/transport/websocket.h"
 
 namespace hub::broker {
 
@@ -20,6 +21,7 @@ struct ListenerOptions {
   std::filesystem::path unix_socket;   // in place of both, when not empty
   std::filesystem::perms unix_mode{};  // of that socket: who may connect
   std::optional<TlsOptions> tls;
+  std::optional<WebSocketOptions> websocket;  // over TLS, with both
 };
 
 // A listening, non-blocking socket of one shard, and what makes the filters of its connections.

@@ -31,10 +31,6 @@ constexpr std::chrono::days kExpiresSoon{30};
 // What a client may ask for by ALPN: MQTT as such, and the HTTP in which WebSocket begins.
 constexpr std::string_view kProtocols = "\x04mqtt\x08http/1.1";
 
-[[noreturn]] void fail(const fs::path& file, const std::string& why) {
-  throw std::runtime_error(fmt::format("{}: {}", file.string(), why));
-}
-
 std::string day(SystemTime time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
   std::tm parts{};
@@ -66,7 +62,8 @@ std::vector<OpenSsl<X509>> read_certificates(const fs::path& file) {
   }
   ERR_clear_error();
   if (out.empty()) {
-    fail(file, "holds no certificate; expected PEM, which begins with -----BEGIN CERTIFICATE-----");
+    refuse_file(
+        file, "holds no certificate; expected PEM, which begins with -----BEGIN CERTIFICATE-----");
   }
   return out;
 }
@@ -79,21 +76,24 @@ OpenSsl<EVP_PKEY> read_key(const fs::path& file) {
   ERR_clear_error();
   if (key) return key;
   if (text.find("ENCRYPTED") != std::string::npos) {
-    fail(file, fmt::format("is encrypted, and there is nobody to ask for the passphrase; openssl "
-                           "pkey -in {} -out FILE writes it without",
-                           file.string()));
+    refuse_file(file,
+                fmt::format("is encrypted, and there is nobody to ask for the passphrase; openssl "
+                            "pkey -in {} -out FILE writes it without",
+                            file.string()));
   }
-  fail(file, "holds no private key; expected PEM, which begins with -----BEGIN PRIVATE KEY-----");
+  refuse_file(file,
+              "holds no private key; expected PEM, which begins with -----BEGIN PRIVATE KEY-----");
 }
 
 void check_validity(const fs::path& file, const X509* certificate, SystemTime now,
                     std::vector<std::string>& warnings) {
   const SystemTime from = time_of(X509_get0_notBefore(certificate));
   const SystemTime until = time_of(X509_get0_notAfter(certificate));
-  if (until <= now) fail(file, fmt::format("this certificate expired on {}; renew it", day(until)));
+  if (until <= now)
+    refuse_file(file, fmt::format("this certificate expired on {}; renew it", day(until)));
   if (from > now) {
-    fail(file,
-         fmt::format("this certificate is valid from {} only; is the clock right?", day(from)));
+    refuse_file(file, fmt::format("this certificate is valid from {} only; is the clock right?",
+                                  day(from)));
   }
   if (until < now + kExpiresSoon) {
     warnings.push_back(
@@ -137,7 +137,7 @@ void trust_clients(SSL_CTX* context, const TlsOptions& options) {
   for (const OpenSsl<X509>& ca : read_certificates(options.client_ca)) {
     if (X509_STORE_add_cert(store, ca.get()) != 1 ||
         SSL_CTX_add_client_CA(context, ca.get()) != 1) {
-      fail(options.client_ca, take_openssl_error());
+      refuse_file(options.client_ca, take_openssl_error());
     }
   }
   if (options.client_crl.empty()) return;
@@ -150,9 +150,9 @@ void trust_clients(SSL_CTX* context, const TlsOptions& options) {
   }
   ERR_clear_error();
   if (found == 0) {
-    fail(options.client_crl,
-         "holds no revocation list; expected PEM, which begins with "
-         "-----BEGIN X509 CRL-----");
+    refuse_file(options.client_crl,
+                "holds no revocation list; expected PEM, which begins with "
+                "-----BEGIN X509 CRL-----");
   }
   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
 }
@@ -197,18 +197,18 @@ OpenSsl<X509> use_certificate(SSL_CTX* context, const TlsOptions::Certificate& f
                  warnings);
   if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
     ERR_clear_error();
-    fail(files.key,
-         fmt::format("is not the key of the first certificate in {}", files.certificate.string()));
+    refuse_file(files.key, fmt::format("is not the key of the first certificate in {}",
+                                       files.certificate.string()));
   }
   if (SSL_CTX_use_certificate(context, chain.front().get()) != 1) {
-    fail(files.certificate, take_openssl_error());
+    refuse_file(files.certificate, take_openssl_error());
   }
   for (std::size_t i = 1; i < chain.size(); ++i) {
     if (SSL_CTX_add1_chain_cert(context, chain[i].get()) != 1) {
-      fail(files.certificate, take_openssl_error());
+      refuse_file(files.certificate, take_openssl_error());
     }
   }
-  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) fail(files.key, take_openssl_error());
+  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) refuse_file(files.key, take_openssl_error());
   return std::move(chain.front());
 }
 

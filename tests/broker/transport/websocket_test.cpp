@@ -24,10 +24,9 @@ using websocket::client::encode;
 using websocket::client::Frame;
 using websocket::client::Opcode;
 using websocket::client::Request;
-using State = Filter::State;
 
 struct Outcome {
-  State state = State::open;
+  Filter::State state = Filter::State::open;
   std::string received;
   std::string answer;
   std::string failure;
@@ -39,13 +38,13 @@ struct Outcome {
 // In pieces of `most` bytes.
 Outcome feed(Filter& filter, std::string_view bytes, std::size_t most) {
   Outcome outcome;
-  while (outcome.state == State::open && !bytes.empty()) {
+  while (outcome.state == Filter::State::open && !bytes.empty()) {
     // In a buffer of its own, so that the address sanitizer sees one byte too many.
     const std::string piece{bytes.substr(0, most)};
     outcome.state = filter.receive(piece, outcome.received, outcome.answer);
     bytes.remove_prefix(piece.size());
   }
-  if (outcome.state == State::failed) outcome.failure = filter.failure();
+  if (outcome.state == Filter::State::failed) outcome.failure = filter.failure();
   outcome.is_established = filter.is_established();
   return outcome;
 }
@@ -88,7 +87,7 @@ std::unique_ptr<Filter> open_websocket(const WebSocketOptions& options) {
 }
 
 void expect_refused(const Outcome& outcome, std::string_view status, std::string_view failure) {
-  EXPECT_EQ(outcome.state, State::failed);
+  EXPECT_EQ(outcome.state, Filter::State::failed);
   EXPECT_FALSE(outcome.is_established);
   EXPECT_THAT(outcome.answer, StartsWith("HTTP/1.1 " + std::string{status} + "\r\n"));
   EXPECT_THAT(outcome.answer, HasSubstr("\r\nConnection: close\r\n"));
@@ -101,7 +100,7 @@ void expect_refused(const Outcome& outcome, std::string_view status, std::string
 }
 
 void expect_failed(const Outcome& outcome, std::uint16_t code, std::string_view failure) {
-  EXPECT_EQ(outcome.state, State::failed);
+  EXPECT_EQ(outcome.state, Filter::State::failed);
   EXPECT_EQ(outcome.answer, server_close(code));
   EXPECT_THAT(outcome.failure, HasSubstr(failure));
 }
@@ -120,7 +119,7 @@ TEST(WebSocketHandshake, AnswersTheExampleOfTheStandard) {  // RFC 6455 section 
       "Sec-WebSocket-Version: 13\r\n"
       "\r\n",
       {.paths = {"/chat"}});
-  EXPECT_EQ(outcome.state, State::open);
+  EXPECT_EQ(outcome.state, Filter::State::open);
   EXPECT_TRUE(outcome.is_established);
   EXPECT_EQ(outcome.answer,
             "HTTP/1.1 101 Switching Protocols\r\n"
@@ -137,7 +136,7 @@ TEST(WebSocketHandshake, IsNotDoneBeforeTheLastByte) {
     const WebSocketOptions options;
     const auto filter = make_websocket(options);
     const auto outcome = feed(*filter, text.substr(0, bytes), 4096);
-    EXPECT_EQ(outcome.state, State::open);
+    EXPECT_EQ(outcome.state, Filter::State::open);
     EXPECT_FALSE(outcome.is_established);
     EXPECT_EQ(outcome.answer, "");
   }
@@ -318,7 +317,7 @@ TEST(WebSocketHandshake, TellsTheClientsBytesEscapedAndShortened) {
 TEST(WebSocketFrames, UnmasksTheExampleOfTheStandard) {  // RFC 6455 section 5.7
   const auto outcome =
       outcome_of(Request{}.text() + "\x82\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"s);
-  EXPECT_EQ(outcome.state, State::open);
+  EXPECT_EQ(outcome.state, Filter::State::open);
   EXPECT_EQ(outcome.received, "Hello");
 }
 
@@ -327,7 +326,7 @@ TEST(WebSocketFrames, TakesPayloadsOfEveryLength) {
     std::string payload;
     for (std::size_t i = 0; i < bytes; ++i) payload += static_cast<char>(i * 7 + i / 256);
     const auto outcome = outcome_of({{.payload = payload}, {.payload = "z"}});
-    EXPECT_EQ(outcome.state, State::open) << bytes;
+    EXPECT_EQ(outcome.state, Filter::State::open) << bytes;
     EXPECT_TRUE(outcome.received == payload + "z") << bytes;
     EXPECT_EQ(outcome.answer, "");
   }
@@ -363,7 +362,7 @@ TEST(WebSocketFrames, PutMessagesTogether) {  // RFC 6455 section 5.4
                                    {.opcode = Opcode::continuation, .is_final = false},
                                    {.opcode = Opcode::continuation, .payload = "cd"},
                                    {.payload = "ef"}});
-  EXPECT_EQ(outcome.state, State::open);
+  EXPECT_EQ(outcome.state, Filter::State::open);
   EXPECT_EQ(outcome.received, "abcdef");
 }
 
@@ -423,12 +422,13 @@ TEST(WebSocketFrames, DemandTheShortestLength) {  // RFC 6455 section 5.2
 
 TEST(WebSocketFrames, BoundTheLength) {
   const WebSocketOptions options{.max_frame_bytes = 200};
-  EXPECT_EQ(outcome_of({{.payload = std::string(200, 'a')}}, options).state, State::open);
+  EXPECT_EQ(outcome_of({{.payload = std::string(200, 'a')}}, options).state, Filter::State::open);
   expect_failed(outcome_of({{.length = 201}}, options), 1009, "too long");
   expect_failed(outcome_of({{.length = WebSocketOptions{}.max_frame_bytes + 1}}), 1009, "too long");
   expect_failed(outcome_of({{.length = std::uint64_t{1} << 62}}), 1009, "too long");
   expect_failed(outcome_of({{.length = std::uint64_t{1} << 63}}), 1002, "64 bits");
-  EXPECT_EQ(outcome_of({{.length = WebSocketOptions{}.max_frame_bytes}}).state, State::open);
+  EXPECT_EQ(outcome_of({{.length = WebSocketOptions{}.max_frame_bytes}}).state,
+            Filter::State::open);
 }
 
 TEST(WebSocketFrames, LookAtNothingBehindAnError) {
@@ -445,12 +445,12 @@ TEST(WebSocketClose, IsAnsweredWithItsCode) {  // RFC 6455 section 5.5.1
     const auto outcome = outcome_of({{.payload = "a"},
                                      {.opcode = Opcode::close, .payload = close_payload(code, "é")},
                                      {.payload = "b"}});
-    EXPECT_EQ(outcome.state, State::ended);
+    EXPECT_EQ(outcome.state, Filter::State::ended);
     EXPECT_EQ(outcome.received, "a") << "nothing comes after it";
     EXPECT_EQ(outcome.answer, server_close(code));
   }
   const auto without_code = outcome_of({{.opcode = Opcode::close}});
-  EXPECT_EQ(without_code.state, State::ended);
+  EXPECT_EQ(without_code.state, Filter::State::ended);
   EXPECT_EQ(without_code.answer, server_frame(Opcode::close, ""));
 }
 
@@ -479,12 +479,12 @@ TEST(WebSocketClose, EndsWhatIsSent) {
 
   const auto outcome =
       feed(*filter, encode({.payload = "a"}) + encode({.opcode = Opcode::ping}), 4096);
-  EXPECT_EQ(outcome.state, State::open) << "the other end may still send";
+  EXPECT_EQ(outcome.state, Filter::State::open) << "the other end may still send";
   EXPECT_EQ(outcome.received, "a");
   EXPECT_EQ(outcome.answer, "");
   const auto closed =
       feed(*filter, encode({.opcode = Opcode::close, .payload = close_payload(1000)}), 4096);
-  EXPECT_EQ(closed.state, State::ended);
+  EXPECT_EQ(closed.state, Filter::State::ended);
   EXPECT_EQ(closed.answer, "");
 }
 
@@ -492,7 +492,7 @@ TEST(WebSocketClose, IsSentOnce) {
   const WebSocketOptions options;
   for (const Frame& last : {Frame{.opcode = Opcode::text}, Frame{.opcode = Opcode::close}}) {
     const auto filter = open_websocket(options);
-    EXPECT_NE(feed(*filter, encode(last), 4096).state, State::open);
+    EXPECT_NE(feed(*filter, encode(last), 4096).state, Filter::State::open);
     std::string out;
     filter->send("late", out);
     filter->end(out);
