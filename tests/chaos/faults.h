@@ -88,6 +88,7 @@ class Faults {
   void restart_hub();
 
   World world_;
+  const bool spools_;
   std::vector<Fault> choice_;
   std::map<std::string_view, std::uint64_t> counts_;
 };
