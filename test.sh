@@ -9,4 +9,4 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 printf '== testing build/release\n'
 cd "$root"
 # More at a time than there are cores: most wait for servers to start.
-exec ctest --preset release --parallel "$((3 * $(nproc)))" "$@" </dev/null
+exec ctest --preset release --parallel "$((2 * $(nproc)))" "$@" </dev/null

@@ -22,5 +22,5 @@ tested() {
   local preset=$1
   shift
   # More at a time than there are cores: most wait for servers to start.
-  ctest --preset "$preset" --no-tests=error --parallel "$((3 * $(nproc)))" "$@"
+  ctest --preset "$preset" --no-tests=error --parallel "$((2 * $(nproc)))" "$@"
 }
