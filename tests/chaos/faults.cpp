@@ -107,6 +107,23 @@ void Faults::pause(Random& random, int least_ms, int most_ms) const {
 
 void Faults::restart_hub() { world_.hub.start(); }
 
+// Ends the trouble once the hub is ready and at most so much time has passed. What a spool has goes
+// into the database before the hub is ready, and through the trouble that may take for ever: then
+// it ends while the hub starts.
+void Faults::restart_hub_in_trouble(Random& random, int most_ms, const std::function<void()>& end) {
+  const auto end_later = [&end, ms = number(random, 0, most_ms)] {
+    ::poll(nullptr, 0, ms);
+    end();
+  };
+  if (spools_) {
+    const std::jthread meanwhile{end_later};
+    restart_hub();
+  } else {
+    restart_hub();
+    end_later();
+  }
+}
+
 void Faults::kill_hub(Random& random) {
   world_.hub.kill();
   pause(random, 0, 100);
@@ -258,17 +275,14 @@ void Faults::kill_hub_in_stall(Random& random) {
   world_.proxy.stall();
   pause(random, 10, 200);
   world_.hub.kill();
-  restart_hub();
-  pause(random, 0, 300);
-  world_.proxy.heal();
+  restart_hub_in_trouble(random, 300, [this] { world_.proxy.heal(); });
 }
 
 void Faults::kill_hub_in_delay(Random& random) {
   world_.proxy.delay(std::chrono::milliseconds{number(random, 20, 400)});
   pause(random, 10, 500);
   world_.hub.kill();
-  restart_hub();
-  world_.proxy.heal();
+  restart_hub_in_trouble(random, 300, [this] { world_.proxy.heal(); });
 }
 
 void Faults::kill_hub_at_commit(Random& random) {
@@ -289,18 +303,7 @@ void Faults::kill_hub_in_lock(Random& random) {
   database.query(fmt::format("BEGIN; LOCK TABLE {}", rules[random() % rules.size()].name));
   pause(random, 10, 300);
   world_.hub.kill();
-  const auto end_lock = [&database, held_ms = number(random, 0, 500)] {
-    ::poll(nullptr, 0, held_ms);
-    database.query("ROLLBACK");
-  };
-  if (spools_) {
-    // What is spooled goes into the tables before the hub is ready: it waits for the lock.
-    const std::jthread meanwhile{end_lock};
-    restart_hub();
-  } else {
-    restart_hub();
-    end_lock();
-  }
+  restart_hub_in_trouble(random, 500, [&database] { database.query("ROLLBACK"); });
 }
 
 void Faults::kill_both(Random& random) {

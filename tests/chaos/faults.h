@@ -86,6 +86,7 @@ class Faults {
   void stop_until_spooling(Random& random);
   void restart_database(Random& random, void (DatabaseServer::*end)());
   void restart_hub();
+  void restart_hub_in_trouble(Random& random, int most_ms, const std::function<void()>& end);
 
   World world_;
   const bool spools_;
