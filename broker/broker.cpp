@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <exception>
 #include <future>
-#include <stdexcept>
 #include <thread>
 
 #include "base/log.h"
@@ -102,7 +102,7 @@ std::vector<std::string> Broker::reload_tls() {
       if (const auto tls = filters->tls()) {
         for (const std::string& warning : tls->warnings()) log::warning("{}", warning);
       }
-    } catch (const std::runtime_error& error) {
+    } catch (const std::exception& error) {
       problems.emplace_back(error.what());
     }
   }

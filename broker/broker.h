@@ -42,7 +42,7 @@ class Broker {
   Broker& operator=(const Broker&) = delete;
 
   // Takes connections from one more listener. Returns its port, 0 of a Unix socket. Throws as
-  // listen_on().
+  // listen_on(). By the thread that calls stop().
   std::uint16_t listen(const ListenerOptions& options);
   std::uint16_t listen(const std::string& address, std::uint16_t port);
 

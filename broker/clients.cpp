@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kOutputHighWater = 512 * 1024;
 
 // Of handshakes in one turn, each some hundred microseconds of a shard's time (an RSA key) or less:
-// the others are ready again in the next one, and whoever is connected waits no longer than this.
+// the others come in the next ones, and whoever is connected waits no longer than this.
 constexpr int kHandshakeStepsPerTurn = 4;
 
 log::Throttle transport_trouble;
@@ -34,8 +34,7 @@ Clients::Clients(const Options& options, Counters& counters, const TurnTime& tim
 
 void Clients::listen(ListeningSocket listener) {
   acceptors_.push_back(std::make_unique<Acceptor>(std::move(listener), open_connections_));
-  poller_.add(acceptors_.back()->descriptor(), EPOLLIN | EPOLLEXCLUSIVE,
-              kLastListenerTag - (acceptors_.size() - 1));
+  poller_.add(acceptors_.back()->descriptor(), EPOLLIN, kLastListenerTag - (acceptors_.size() - 1));
 }
 
 void Clients::stop_listening() {
@@ -86,9 +85,11 @@ void Clients::on_event(const epoll_event& event) {
     lose(*client, Will::publish);  // nothing that it sent could be answered
     return;
   }
-  if (!client->connection.transport().is_established() &&
-      ++handshake_steps_ > kHandshakeStepsPerTurn)
+  if (!broken && !client->connection.transport().is_established() &&
+      ++handshake_steps_ > kHandshakeStepsPerTurn) {
+    defer(*client);
     return;
+  }
   if ((event.events & EPOLLOUT) != 0) mark_to_flush(*client);
   if (broken || (event.events & EPOLLIN) != 0) read(*client);
 }
@@ -111,22 +112,62 @@ void Clients::read(Client& client) {
     return;
   }
   const Connection::Input input = connection.read(read_buffer_, most);
-  if (input.result == Transport::Result::would_block) {
-    if (connection.transport().unsent_bytes() > 0) watch(client);  // of a handshake
-    return;
-  }
   if (input.result == Transport::Result::ended) {
-    tell_failure(client);
-    lose(client, Will::publish);
+    on_transport_ended(client);
     return;
   }
   if (connection.state == Connection::State::closing) {
     connection.drop_unread();  // read on until it closes, by nobody
+  } else if (input.result == Transport::Result::done) {
+    handle(client, input.bytes);
+  }
+  after_read(client);
+}
+
+// Filters answer by themselves, to a ping or a handshake, and whoever sends those may read nothing.
+void Clients::after_read(Client& client) {
+  Connection& connection = client.connection;
+  if (connection.state == Connection::State::open) hold_if_output_is_full(client);
+  if (connection.state == Connection::State::closing &&
+      connection.unsent_bytes() > options_.max_outbound_bytes + kOutputHighWater) {
+    lose(client, Will::publish);  // what it asks for outgrows what it was still to get
+  }
+  if (connection.state == Connection::State::closed) return;
+  if (connection.transport().unsent_bytes() > 0) mark_to_flush(client);
+  go_on_with_more(client);
+}
+
+// Whoever broke a rule gets to read what was answered: a descriptor that is closed with something
+// unread takes that back.
+void Clients::on_transport_ended(Client& client) {
+  const Transport& transport = client.connection.transport();
+  if (client.connection.state != Connection::State::open || transport.failure().empty()) {
+    lose(client, Will::publish);
     return;
   }
-  handle(client, input.bytes);
-  if (connection.state == Connection::State::open) hold_if_output_is_full(client);
-  go_on_with_more(client);
+  ++counters_.transports_failed;
+  log::line(transport_trouble, log::Level::info, "closing {}: {}", transport.peer().to_string(),
+            transport.failure());
+  sessions_.on_connection_lost(client.channel, Will::publish);
+  client.channel.stage = Channel::Stage::closing;
+  close(client.channel);
+}
+
+// Its handshake goes on in one of the next turns: until then it is not watched, so that those that
+// are connected stay in sight of the poller.
+void Clients::defer(Client& client) {
+  if (client.connection.set_watched(0)) {
+    poller_.modify(client.connection.transport().descriptor(), 0, client.channel.handle);
+  }
+  deferred_.push_back(client.channel.handle);
+}
+
+void Clients::watch_deferred() {
+  for (int i = 0; i < kHandshakeStepsPerTurn && !deferred_.empty(); ++i) {
+    Client* const client = clients_.find(deferred_.front());
+    deferred_.pop_front();
+    if (client != nullptr && client->connection.state != Connection::State::closed) watch(*client);
+  }
 }
 
 // What its transport has read already comes by no event.
@@ -136,14 +177,6 @@ void Clients::go_on_with_more(const Client& client) {
       connection.transport().has_more()) {
     resumed_.push_back(client.channel.handle);
   }
-}
-
-void Clients::tell_failure(const Client& client) {
-  const Transport& transport = client.connection.transport();
-  if (transport.failure().empty()) return;
-  ++counters_.transports_failed;
-  log::line(transport_trouble, log::Level::info, "closing {}: {}", transport.peer().to_string(),
-            transport.failure());
 }
 
 void Clients::handle(Client& client, std::string_view bytes) {
@@ -247,6 +280,7 @@ void Clients::watch(Client& client) {
 }
 
 void Clients::erase_closed() {
+  watch_deferred();
   for (const Channel::Handle handle : closed_) clients_.erase(handle);
   closed_.clear();
 }

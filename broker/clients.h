@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -53,7 +54,8 @@ class Clients final : public ClientEffects {
   // One write for each connection that has something to send. False when that has given something
   // more to do in this turn: the connection of a will was lost, or one has caught up and goes on.
   [[nodiscard]] bool flush();
-  // Forgets the connections that were closed. Last in a turn.
+  // Forgets the connections that were closed, and lets handshakes go on that were left for the next
+  // turn. Last in a turn.
   void erase_closed();
 
   // --- The end
@@ -92,7 +94,10 @@ class Clients final : public ClientEffects {
   void read(Client& client);
   void handle(Client& client, std::string_view bytes);
   void go_on_with_more(const Client& client);
-  void tell_failure(const Client& client);
+  void after_read(Client& client);
+  void on_transport_ended(Client& client);
+  void defer(Client& client);
+  void watch_deferred();
   void resume(Client& client);
   void hold_if_output_is_full(Client& client);
   void mark_to_flush(Client& client);
@@ -121,7 +126,8 @@ class Clients final : public ClientEffects {
   std::vector<Channel::Handle> to_flush_;
   std::vector<Channel::Handle> resumed_;  // have unread input, and need not wait any more
   std::vector<Channel::Handle> closed_;
-  int handshake_steps_ = 0;  // in this turn
+  int handshake_steps_ = 0;               // in this turn
+  std::deque<Channel::Handle> deferred_;  // whose handshake is left for the next ones
   bool stopping_ = false;
   bool reading_ = true;
 };

@@ -168,19 +168,22 @@ struct CertificateAuthority::Request {
 
 CertificateAuthority::CertificateAuthority(fs::path directory) : directory_(std::move(directory)) {
   std::error_code error;
-  fs::create_directories(directory_, error);
+  const bool is_new_directory = fs::create_directories(directory_, error);
   if (error) fail(directory_, "cannot be made: " + error.message());
+  if (is_new_directory) ::chmod(directory_.c_str(), 0750);
   is_new_ = !fs::exists(certificate());
   if (!is_new_) return;
-  ::chmod(directory_.c_str(), 0750);
+  if (fs::exists(directory_ / "ca.key")) {
+    fail(directory_, "has a ca.key without its ca.crt: bring that back, or take another directory");
+  }
   const Owned<EVP_PKEY> key = make_key();
   const Owned<X509> own = draft("iothub private CA", key.get(), kAuthorityLife);
   add_extension(own.get(), own.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0");
   add_extension(own.get(), own.get(), NID_key_usage, "critical,keyCertSign,cRLSign");
   add_extension(own.get(), own.get(), NID_subject_key_identifier, "hash");
   sign(own.get(), own.get(), key.get());
-  write_key(directory_ / "ca.key", key.get());
   write_certificate(certificate(), own.get());
+  write_key(directory_ / "ca.key", key.get());
 }
 
 CertificateAuthority::Pair CertificateAuthority::make_server(
@@ -203,6 +206,9 @@ CertificateAuthority::Pair CertificateAuthority::issue(const std::string& stem,
   const Owned<EVP_PKEY> issuer_key = read<EVP_PKEY>(directory_ / "ca.key", [](BIO* bio) {
     return PEM_read_bio_PrivateKey(bio, nullptr, nullptr, nullptr);
   });
+  if (X509_check_private_key(issuer.get(), issuer_key.get()) != 1) {
+    fail(directory_ / "ca.key", "is not the key of ca.crt");
+  }
   const Owned<EVP_PKEY> key = make_key();
   const Owned<X509> made = draft(request.common_name, key.get(), request.life);
   add_extension(made.get(), issuer.get(), NID_basic_constraints, "critical,CA:FALSE");

@@ -9,7 +9,7 @@ namespace hub {
 
 // A private certificate authority in a directory, for those who begin: ca.crt and ca.key, and the
 // certificates that it signs, all of P-256 keys. Keys can be read by their owner alone.
-// Every function throws std::runtime_error that names the file and what is wrong.
+// Every function throws std::runtime_error that says what is wrong, with the file or the name.
 class CertificateAuthority {
  public:
   // Takes what is in the directory, or makes both, and the directory.
@@ -23,7 +23,7 @@ class CertificateAuthority {
     std::filesystem::path key;
   };
   // Writes `stem`.crt and `stem`.key into the directory. An existing pair is replaced.
-  // names: what clients call the server, names or addresses.
+  // names: what clients call the server, names or addresses; at least one.
   Pair make_server(const std::string& stem, const std::vector<std::string>& names) const;
   // Its common name is `id`.
   Pair make_device(const std::string& stem, const std::string& id) const;

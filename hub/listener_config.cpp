@@ -219,7 +219,6 @@ class ListenerReader {
     const auto& at = table.source().begin;
     Config::Listener listener;
     listener.stated = fmt::format("{}:{}:{}: [[listener]]", file_.string(), at.line, at.column);
-    listener.options.unix_mode = fs::perms{0660};
     TlsOptions tls;
     Target target{listener, tls, directory_};
     take(table, kListenerKeys, "listener.", target);
@@ -236,6 +235,10 @@ class ListenerReader {
     if (is_unix == table.contains("port")) {
       mistake(table.source(), is_unix ? "a listener has a port or a unix socket, not both"
                                       : "a listener needs a port, or a unix socket");
+    }
+    if (is_unix ? table.contains("address") : table.contains("unix_mode")) {
+      mistake(table.source(),
+              is_unix ? "a unix socket has no address" : "unix_mode is that of a unix socket");
     }
     if (mistakes_ > 0) return std::nullopt;
     return listener;
@@ -266,6 +269,12 @@ class ListenerReader {
     }
     if (tls.certificates.empty() && tls.psk_file.empty()) {
       mistake(table.source(), "listener.tls needs certificate and key, or a psk_file");
+    }
+    if (!table.contains("client_certificates") &&
+        (table.contains("client_ca") || table.contains("client_crl"))) {
+      mistake(table.source(),
+              "listener.tls has a client_ca or client_crl, and asks for no "
+              "client_certificates");
     }
     const bool asks = tls.client_certificates != TlsOptions::ClientCertificates::none;
     if (asks && tls.client_ca.empty()) {

@@ -223,11 +223,14 @@ class HangUps {
 };
 
 // The exit status.
-int stop(broker::Broker& broker, boost::asio::signal_set& signals) {
+int stop(broker::Broker& broker, boost::asio::signal_set& signals,
+         std::optional<HangUps>& hang_ups) {
   // A second signal must not cut the stop short, which is bounded as it is.
   signals.clear();
+  hang_ups.reset();
   std::signal(SIGTERM, SIG_IGN);
   std::signal(SIGINT, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);
   notify_service_manager("STOPPING=1");
   if (broker.stop(kStopGrace)) return 0;
   log::error("stopped with messages that were not committed: none of them was acknowledged");
@@ -295,10 +298,10 @@ int run(const Config& config) {
 
   const std::vector<std::string> urls = listen(broker, config);
   TlsWatch tls_watch{io, broker, config};
-  const HangUps hang_ups{io, [&] { tls_watch.reload_now(); }};
+  std::optional<HangUps> hang_ups{std::in_place, io, [&] { tls_watch.reload_now(); }};
   say_ready(urls, database.shown_url(), loaded.rules->size());
   io.run();
-  return stop(broker, signals);
+  return stop(broker, signals, hang_ups);
 }
 
 }  // namespace

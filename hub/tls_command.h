@@ -15,7 +15,7 @@ struct TlsInitArguments {
 
 // Makes a private CA, unless the directory has one, a certificate for the server, and those of
 // devices; writes to `out` where they are, and how they are used. Returns the exit status. Throws
-// as CertificateAuthority.
+// as CertificateAuthority, and UsageError for a device whose name no file can have.
 int run_tls_init(const TlsInitArguments& arguments, std::ostream& out);
 
 }  // namespace hub

@@ -1,6 +1,7 @@
 #include "hub/tls_watch.h"
 
-#include <system_error>
+#include <sys/stat.h>
+
 #include <utility>
 
 #include "base/log.h"
@@ -40,10 +41,10 @@ TlsWatch::TlsWatch(boost::asio::io_context& io, broker::Broker& broker, const Co
 TlsWatch::Stamps TlsWatch::look() const {
   Stamps stamps;
   for (const std::filesystem::path& file : files_) {
-    std::error_code error;
-    Stamp stamp{std::filesystem::last_write_time(file, error), 0};
-    if (!error) stamp.bytes = std::filesystem::file_size(file, error);
-    if (!error) stamps[file] = stamp;
+    struct stat status{};
+    if (::stat(file.c_str(), &status) != 0) continue;
+    constexpr std::int64_t kNanoseconds = 1'000'000'000;
+    stamps[file] = {status.st_ctim.tv_sec * kNanoseconds + status.st_ctim.tv_nsec, status.st_ino};
   }
   return stamps;
 }
@@ -53,8 +54,9 @@ void TlsWatch::wait() {
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (error) return;
     // A certificate and its key are two files: they are read once both stay as they are.
-    const bool is_quiet = look() == seen_;
-    seen_ = look();
+    Stamps now = look();
+    const bool is_quiet = now == seen_;
+    seen_ = std::move(now);
     if (is_quiet && seen_ != read_) reload();
     wait();
   });

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <vector>
@@ -22,10 +23,10 @@ class TlsWatch {
   void reload_now();
 
  private:
-  // What tells a file's contents from others: of one that is replaced, too.
+  // What changes with a file: what is in it, which one it is, who may open it.
   struct Stamp {
-    std::filesystem::file_time_type written;
-    std::uintmax_t bytes = 0;
+    std::int64_t changed_ns = 0;  // its status, and so all of that
+    std::uint64_t inode = 0;
 
     friend bool operator==(const Stamp&, const Stamp&) = default;
   };

@@ -20,6 +20,7 @@ void FilterChain::receive(std::string_view bytes) {
     input = std::move(between);
     bytes = input;
   }
+  if (state_ == Filter::State::ended) end();  // and so says each to its own other end
 }
 
 std::size_t FilterChain::take_received(char* into, std::size_t most) {

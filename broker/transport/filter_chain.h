@@ -26,6 +26,10 @@ class FilterChain {
   [[nodiscard]] bool has_received() const noexcept { return !received_.empty(); }
   [[nodiscard]] bool is_open() const noexcept { return state_ == Filter::State::open; }
 
+  // Whether the user of the chain was told that it is not open any more.
+  [[nodiscard]] bool end_is_told() const noexcept { return end_is_told_; }
+  void tell_end() noexcept { end_is_told_ = true; }
+
   // Takes bytes that are to be sent. REQUIRES is_established().
   void send(std::string_view bytes);
   // The end of what is sent. Only the first call has an effect.
@@ -48,6 +52,7 @@ class FilterChain {
   std::string failure_;
   Filter::State state_ = Filter::State::open;
   bool ended_ = false;
+  bool end_is_told_ = false;
 };
 
 }  // namespace hub::broker

@@ -7,6 +7,7 @@ namespace hub::broker {
 FilterFactory::FilterFactory(std::optional<TlsOptions> tls,
                              std::optional<WebSocketOptions> websocket)
     : options_(std::move(tls)), websocket_(std::move(websocket)) {
+  if (options_) options_->carries_websocket = websocket_.has_value();
   reload();
 }
 

@@ -23,14 +23,14 @@ class FilterFactory {
   [[nodiscard]] std::unique_ptr<FilterChain> make() const;
 
   // Reads certificates and keys anew, for connections from now on. Throws as TlsContext: then those
-  // of before stay.
+  // of before stay. One caller at a time.
   void reload();
 
   // Null without TLS.
   [[nodiscard]] std::shared_ptr<const TlsContext> tls() const { return tls_.load(); }
 
  private:
-  const std::optional<TlsOptions> options_;
+  std::optional<TlsOptions> options_;
   const std::optional<WebSocketOptions> websocket_;
   std::atomic<std::shared_ptr<const TlsContext>> tls_;
 };

@@ -89,9 +89,17 @@ void remove_if_left_behind(const std::filesystem::path& path, const sockaddr_un&
   if (!S_ISSOCK(status.st_mode)) refuse(path, "there is a file that is no socket");
   const FileDescriptor probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!probe) refuse(path, errno);
-  const int connected =
-      ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-  if (connected == 0 || errno != ECONNREFUSED) refuse(path, "another program listens there");
+  const auto connect = [&] {
+    return ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  };
+  int connected = connect();
+  // One that was killed before the mode was set, or whose mode is not for its owner.
+  if (connected != 0 && errno == EACCES && status.st_uid == ::geteuid() &&
+      ::chmod(path.c_str(), 0600) == 0) {
+    connected = connect();
+  }
+  if (connected == 0 || errno == EAGAIN) refuse(path, "another program listens there");
+  if (errno != ECONNREFUSED) refuse(path, errno);
   ::unlink(path.c_str());
 }
 

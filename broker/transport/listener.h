@@ -16,10 +16,10 @@ namespace hub::broker {
 
 // Where connections come in, and what they speak below MQTT.
 struct ListenerOptions {
-  std::string address = "127.0.0.1";   // IPv4 or IPv6, not a name
-  std::uint16_t port = 0;              // 0: a free one
-  std::filesystem::path unix_socket;   // in place of both, when not empty
-  std::filesystem::perms unix_mode{};  // of that socket: who may connect
+  std::string address = "127.0.0.1";       // IPv4 or IPv6, not a name
+  std::uint16_t port = 0;                  // 0: a free one
+  std::filesystem::path unix_socket;       // in place of both, when not empty
+  std::filesystem::perms unix_mode{0660};  // of that socket: who may connect
   std::optional<TlsOptions> tls;
   std::optional<WebSocketOptions> websocket;  // over TLS, with both
 };

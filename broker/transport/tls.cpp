@@ -28,8 +28,9 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::days kExpiresSoon{30};
 
-// What a client may ask for by ALPN: MQTT as such, and the HTTP in which WebSocket begins.
-constexpr std::string_view kProtocols = "\x04mqtt\x08http/1.1";
+// What a client may ask for by ALPN: MQTT as such, or the HTTP in which WebSocket begins.
+constexpr std::string_view kMqtt = "\x04mqtt";
+constexpr std::string_view kHttp = "\x08http/1.1";
 
 std::string day(SystemTime time) {
   const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
@@ -85,12 +86,18 @@ OpenSsl<EVP_PKEY> read_key(const fs::path& file) {
               "holds no private key; expected PEM, which begins with -----BEGIN PRIVATE KEY-----");
 }
 
-void check_validity(const fs::path& file, const X509* certificate, SystemTime now,
+// once_served: a hub that runs goes on with it, as what else was read anew may be urgent.
+void check_validity(const fs::path& file, const X509* certificate, bool once_served,
                     std::vector<std::string>& warnings) {
+  const SystemTime now = std::chrono::system_clock::now();
   const SystemTime from = time_of(X509_get0_notBefore(certificate));
   const SystemTime until = time_of(X509_get0_notAfter(certificate));
-  if (until <= now)
-    refuse_file(file, fmt::format("this certificate expired on {}; renew it", day(until)));
+  if (until <= now) {
+    const std::string what = fmt::format("this certificate expired on {}; renew it", day(until));
+    if (!once_served) refuse_file(file, what);
+    warnings.push_back(fmt::format("{}: {}", file.string(), what));
+    return;
+  }
   if (from > now) {
     refuse_file(file, fmt::format("this certificate is valid from {} only; is the clock right?",
                                   day(from)));
@@ -102,11 +109,12 @@ void check_validity(const fs::path& file, const X509* certificate, SystemTime no
 }
 
 int on_alpn(SSL* /*ssl*/, const unsigned char** out, unsigned char* out_size,
-            const unsigned char* offered, unsigned offered_size, void* /*argument*/) {
+            const unsigned char* offered, unsigned offered_size, void* argument) {
+  const auto& spoken = *static_cast<const std::string_view*>(argument);
   unsigned char* chosen = nullptr;
   const int found = SSL_select_next_proto(
-      &chosen, out_size, reinterpret_cast<const unsigned char*>(kProtocols.data()),
-      static_cast<unsigned>(kProtocols.size()), offered, offered_size);
+      &chosen, out_size, reinterpret_cast<const unsigned char*>(spoken.data()),
+      static_cast<unsigned>(spoken.size()), offered, offered_size);
   if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_NOACK;
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
@@ -125,7 +133,8 @@ int verify_mode(TlsOptions::ClientCertificates wanted) {
 }
 
 // Who may sign the certificates of clients, and which of those are revoked.
-void trust_clients(SSL_CTX* context, const TlsOptions& options) {
+void trust_clients(SSL_CTX* context, const TlsOptions& options,
+                   std::vector<std::string>& warnings) {
   SSL_CTX_set_verify(context, verify_mode(options.client_certificates), nullptr);
   if (options.client_certificates == TlsOptions::ClientCertificates::none) return;
   if (options.client_ca.empty()) {
@@ -146,6 +155,13 @@ void trust_clients(SSL_CTX* context, const TlsOptions& options) {
   int found = 0;
   while (X509_CRL* const crl = PEM_read_bio_X509_CRL(bio.get(), nullptr, nullptr, nullptr)) {
     found += X509_STORE_add_crl(store, crl);
+    const ASN1_TIME* const next = X509_CRL_get0_nextUpdate(crl);
+    if (next != nullptr && X509_cmp_current_time(next) < 0) {
+      warnings.push_back(
+          fmt::format("{}: a revocation list that was to be renewed by {}: no client "
+                      "of its CA gets in",
+                      options.client_crl.string(), day(time_of(next))));
+    }
     X509_CRL_free(crl);
   }
   ERR_clear_error();
@@ -158,7 +174,7 @@ void trust_clients(SSL_CTX* context, const TlsOptions& options) {
 }
 
 // What every context of a listener has in common.
-OpenSsl<SSL_CTX> make_context(const TlsOptions& options) {
+OpenSsl<SSL_CTX> make_context(const TlsOptions& options, std::vector<std::string>& warnings) {
   OpenSsl<SSL_CTX> context{SSL_CTX_new(TLS_server_method())};
   if (!context) throw std::bad_alloc();
   SSL_CTX* const c = context.get();
@@ -174,7 +190,8 @@ OpenSsl<SSL_CTX> make_context(const TlsOptions& options) {
   constexpr std::string_view kName = "iothub";
   SSL_CTX_set_session_id_context(c, reinterpret_cast<const unsigned char*>(kName.data()),
                                  static_cast<unsigned>(kName.size()));
-  SSL_CTX_set_alpn_select_cb(c, on_alpn, nullptr);
+  SSL_CTX_set_alpn_select_cb(
+      c, on_alpn, const_cast<std::string_view*>(options.carries_websocket ? &kHttp : &kMqtt));
   if (!options.ciphers.empty() && SSL_CTX_set_cipher_list(c, options.ciphers.c_str()) != 1) {
     throw std::runtime_error(fmt::format("ciphers \"{}\": {}; \"openssl ciphers -v\" shows them",
                                          options.ciphers, take_openssl_error()));
@@ -184,17 +201,16 @@ OpenSsl<SSL_CTX> make_context(const TlsOptions& options) {
     throw std::runtime_error(
         fmt::format("ciphersuites \"{}\": {}", options.ciphersuites, take_openssl_error()));
   }
-  trust_clients(c, options);
+  trust_clients(c, options, warnings);
   return context;
 }
 
 // The server's certificate with its chain, and its key.
 OpenSsl<X509> use_certificate(SSL_CTX* context, const TlsOptions::Certificate& files,
-                              std::vector<std::string>& warnings) {
+                              bool once_served, std::vector<std::string>& warnings) {
   std::vector<OpenSsl<X509>> chain = read_certificates(files.certificate);
   const OpenSsl<EVP_PKEY> key = read_key(files.key);
-  check_validity(files.certificate, chain.front().get(), std::chrono::system_clock::now(),
-                 warnings);
+  check_validity(files.certificate, chain.front().get(), once_served, warnings);
   if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
     ERR_clear_error();
     refuse_file(files.key, fmt::format("is not the key of the first certificate in {}",
@@ -281,13 +297,15 @@ TlsContext::TlsContext(const TlsOptions& options, const TlsContext* before)
   auto parts = std::make_shared<Parts>();
   if (!options.psk_file.empty()) parts->keys = read_psk_file(options.psk_file);
   for (const TlsOptions::Certificate& files : options.certificates) {
-    OpenSsl<SSL_CTX> context = make_context(options);
-    OpenSsl<X509> certificate = use_certificate(context.get(), files, warnings_);
+    OpenSsl<SSL_CTX> context = make_context(options, warnings_);
+    OpenSsl<X509> certificate = use_certificate(context.get(), files, before != nullptr, warnings_);
     expires_at_ = std::min(expires_at_, time_of(X509_get0_notAfter(certificate.get())));
     parts->add(std::move(context), std::move(certificate));
   }
-  if (parts->servers.empty()) parts->add(make_context(options), nullptr);
-  if (before != nullptr && options.client_certificates == TlsOptions::ClientCertificates::none) {
+  if (parts->servers.empty()) parts->add(make_context(options, warnings_), nullptr);
+  // Who resumes is not asked again who he is.
+  if (before != nullptr && options.psk_file.empty() &&
+      options.client_certificates == TlsOptions::ClientCertificates::none) {
     parts->take_ticket_keys_of(*before->parts_);
   }
   parts_ = std::move(parts);

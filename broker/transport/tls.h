@@ -11,7 +11,7 @@
 
 namespace hub::broker {
 
-// How a listener speaks TLS; docs/tls.md explains each.
+// How a listener speaks TLS; docs/listeners.md explains each.
 struct TlsOptions {
   struct Certificate {
     std::filesystem::path certificate;  // PEM: the server's, then those that lead to its CA
@@ -27,8 +27,9 @@ struct TlsOptions {
   std::filesystem::path client_crl;  // PEM: which of them are revoked; empty: none is
   std::filesystem::path psk_file;    // lines "identity:key in hex"; empty: no pre-shared keys
   Version min_version = Version::tls_1_2;
-  std::string ciphers;       // of TLS 1.2, as OpenSSL names them; empty: OpenSSL's choice
-  std::string ciphersuites;  // of TLS 1.3
+  std::string ciphers;             // of TLS 1.2, as OpenSSL names them; empty: OpenSSL's choice
+  std::string ciphersuites;        // of TLS 1.3
+  bool carries_websocket = false;  // and no MQTT as such
 };
 
 // What a listener's TLS connections share: certificates, keys, tickets. Immutable and thread-safe:
@@ -36,7 +37,8 @@ struct TlsOptions {
 class TlsContext {
  public:
   // `before`: the one that this one replaces, or null. Its clients resume their sessions here,
-  // unless clients have certificates: those are looked at anew.
+  // unless they have certificates or pre-shared keys: those are looked at anew. A certificate of
+  // the server that has expired meanwhile is no mistake then, but a warning.
   // Throws std::runtime_error that names the file, the reason and the way out.
   TlsContext(const TlsOptions& options, const TlsContext* before);
 
@@ -47,7 +49,7 @@ class TlsContext {
   [[nodiscard]] std::chrono::system_clock::time_point expires_at() const noexcept {
     return expires_at_;
   }
-  // Not wrong, but to be told: a key that others can read, a certificate that soon expires.
+  // Not wrong, but to be told: a certificate that soon expires, a revocation list that is old.
   [[nodiscard]] const std::vector<std::string>& warnings() const noexcept { return warnings_; }
 
  private:

@@ -3,6 +3,8 @@
 #include <openssl/err.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -71,9 +73,14 @@ class TlsFilter final : public Filter {
   }
 
   State receive(std::string_view bytes, std::string& received, std::string& answer) override {
+    if (!failure_.empty()) return State::failed;  // a send did
     wire_ = {bytes, &answer};
     ERR_clear_error();
-    if (!is_established() && SSL_do_handshake(ssl_.get()) != 1) return state_of_last_call();
+    if (!is_established()) {
+      if (!begins_well(bytes)) return State::failed;
+      if (SSL_do_handshake(ssl_.get()) != 1) return state_of_last_call();
+      if (!peer_is_still_valid()) return State::failed;
+    }
     for (;;) {
       // No byte on the wire has more than one of plaintext, but a record that had begun may be
       // longer than what came now: the loop goes round for its rest.
@@ -92,7 +99,9 @@ class TlsFilter final : public Filter {
     wire_ = {{}, &out};
     ERR_clear_error();
     std::size_t written = 0;
-    if (SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written) != 1) ERR_clear_error();
+    if (SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written) == 1) return;
+    failure_ = "TLS: what was to be sent could not be";
+    ERR_clear_error();
   }
 
   void end(std::string& out) override {
@@ -109,6 +118,31 @@ class TlsFilter final : public Filter {
   [[nodiscard]] std::string failure() const override { return failure_; }
 
  private:
+  // OpenSSL makes room for as much as the head of the first message says, 128 KiB at most, before
+  // any of that is there. No ClientHello is that long.
+  bool begins_well(std::string_view bytes) {
+    for (; begun_ < head_.size() && !bytes.empty(); bytes.remove_prefix(1)) {
+      head_[begun_++] = static_cast<unsigned char>(bytes.front());
+    }
+    constexpr unsigned kHandshake = 22;
+    constexpr std::size_t kMessageHead = 4;
+    if (begun_ < head_.size() || head_[0] != kHandshake) return true;
+    const std::size_t record_bytes = head_[3] * 256U + head_[4];
+    const std::size_t message_bytes = head_[6] * 65'536U + head_[7] * 256U + head_[8];
+    if (record_bytes >= kMessageHead && message_bytes <= kMostPlaintext) return true;
+    failure_ = "TLS: a first message that is too long, or in too small pieces";
+    return false;
+  }
+
+  // A session that is resumed is not verified anew.
+  bool peer_is_still_valid() {
+    if (SSL_session_reused(ssl_.get()) != 1) return true;
+    const X509* const peer = SSL_get0_peer_certificate(ssl_.get());
+    if (peer == nullptr || X509_cmp_current_time(X509_get0_notAfter(peer)) > 0) return true;
+    failure_ = "TLS: the client's certificate has expired";
+    return false;
+  }
+
   State state_of_last_call() {
     // SSL_read_ex() and SSL_do_handshake() both say by 0 or less that they did not succeed.
     switch (SSL_get_error(ssl_.get(), 0)) {
@@ -126,6 +160,8 @@ class TlsFilter final : public Filter {
   Wire wire_;
   OpenSsl<SSL> ssl_;
   std::string failure_;
+  std::array<unsigned char, 9> head_{};  // of the first record and its message
+  std::uint8_t begun_ = 0;               // bytes of it
 };
 
 }  // namespace

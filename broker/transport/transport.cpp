@@ -41,15 +41,22 @@ Transport::Transfer Transport::read(char* into, std::size_t most) {
 
 Transport::Transfer Transport::read_filtered(char* into, std::size_t most) {
   if (!filters_->has_received()) {
-    if (!filters_->is_open()) return {Result::ended, 0};
+    if (!filters_->is_open() && !filters_->end_is_told()) return told_end();
     std::array<char, kWireBytes> wire;  // filled by recv()
     const Transfer got = receive(socket_, wire.data(), wire.size());
     if (got.result != Result::done) return got;
+    if (!filters_->is_open()) return {Result::would_block, 0};  // thrown away, until it closes
     filters_->receive({wire.data(), got.bytes});
     if (flush_filters() == Result::ended && !filters_->has_received()) return {Result::ended, 0};
   }
   if (filters_->has_received()) return {Result::done, filters_->take_received(into, most)};
-  return {filters_->is_open() ? Result::would_block : Result::ended, 0};
+  if (filters_->is_open()) return {Result::would_block, 0};
+  return told_end();
+}
+
+Transport::Transfer Transport::told_end() {
+  filters_->tell_end();
+  return {Result::ended, 0};
 }
 
 Transport::Transfer Transport::write(std::string_view bytes) {
@@ -76,7 +83,7 @@ Transport::Result Transport::flush_filters() {
 void Transport::end_writing() {
   if (filters_) {
     filters_->end();
-    (void)flush_filters();
+    if (flush_filters() == Result::would_block) return;  // comes again once that is sent
   }
   ::shutdown(socket_.get(), SHUT_WR);
 }

@@ -29,7 +29,8 @@ class Transport {
   enum class Result : std::uint8_t {
     done,         // `bytes` of them
     would_block,  // nothing now: wait for readiness
-    ended,        // the other end has closed, or the connection is broken: close()
+    ended,        // the other end has closed, or the connection is broken: close(). After a
+                  // failure() it may stay to write, and what comes in is then thrown away
   };
   struct Transfer {
     Result result = Result::ended;
@@ -41,10 +42,12 @@ class Transport {
   [[nodiscard]] Transfer read(char* into, std::size_t most);
   // More was read than given: read() gives it, whether the socket is ready or not.
   [[nodiscard]] bool has_more() const noexcept {
-    return filters_ && (filters_->has_received() || !filters_->is_open());
+    return filters_ &&
+           (filters_->has_received() || (!filters_->is_open() && !filters_->end_is_told()));
   }
 
   // One system call, which may take a part. With filters, what was taken may still be unsent.
+  // REQUIRES is_established().
   [[nodiscard]] Transfer write(std::string_view bytes);
   // Of what was taken, what its socket has not.
   [[nodiscard]] std::size_t unsent_bytes() const noexcept {
@@ -60,7 +63,8 @@ class Transport {
     return filters_ ? std::string_view{filters_->failure()} : std::string_view{};
   }
 
-  // The other end reads an end of file once it has all that was written; reading goes on.
+  // The other end reads an end of file once it has all that was written; reading goes on. To be
+  // called again once flush() is done, where something was unsent.
   void end_writing();
   void close() { socket_.reset(); }
 
@@ -70,6 +74,7 @@ class Transport {
 
  private:
   [[nodiscard]] Transfer read_filtered(char* into, std::size_t most);
+  [[nodiscard]] Transfer told_end();
   [[nodiscard]] Transfer write_filtered(std::string_view bytes);
   [[nodiscard]] Result flush_filters();
 

@@ -101,6 +101,13 @@ TEST_F(ListenerConfig, NamesEachMistakeAtItsPlace) {
               ElementsAre("2:11: listener.address: expected an IPv4 or IPv6 address"));
   EXPECT_THAT(problems("[[listener]]\n"),
               ElementsAre("1:1: a listener needs a port, or a unix socket"));
+  EXPECT_THAT(problems("[[listener]]\nunix = \"a\"\naddress = \"::1\"\n"),
+              ElementsAre("1:1: a unix socket has no address"));
+  EXPECT_THAT(problems("[[listener]]\nport = 1\nunix_mode = \"0600\"\n"),
+              ElementsAre("1:1: unix_mode is that of a unix socket"));
+  EXPECT_THAT(problems("[[listener]]\nport = 1\n[listener.tls]\npsk_file = \"k\"\n"
+                       "client_ca = \"ca\"\n"),
+              ElementsAre(HasSubstr("and asks for no client_certificates")));
   EXPECT_THAT(problems("[[listener]]\nport = 1\nunix = \"a\"\n"),
               ElementsAre("1:1: a listener has a port or a unix socket, not both"));
   EXPECT_THAT(problems("[[listener]]\nunix = \"a\"\nunix_mode = \"99\"\n"),

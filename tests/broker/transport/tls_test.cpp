@@ -228,6 +228,16 @@ TEST_F(ResumedTlsTest, ByATicketAlsoAfterItsCertificatesWereReadAnew) {
   }
 }
 
+TEST_F(ResumedTlsTest, NotAfterPreSharedKeysWereReadAnew) {
+  options.psk_file = directory.write("keys", "a:00112233445566778899aabbccddeeff\n");
+  fs::permissions(options.psk_file, fs::perms{0600});
+  const TlsContext first{options, nullptr};
+  const TlsContext then{options, &first};
+  TlsClient client{authority.certificate()};
+  EXPECT_TRUE(resumes(client, first, first));
+  EXPECT_FALSE(resumes(client, first, then)) << "its key may be gone";
+}
+
 TEST_F(ResumedTlsTest, NotAfterWhoMayConnectWasReadAnew) {
   options.client_certificates = TlsOptions::ClientCertificates::required;
   options.client_ca = authority.certificate();
@@ -237,6 +247,32 @@ TEST_F(ResumedTlsTest, NotAfterWhoMayConnectWasReadAnew) {
   client.use(authority.make_device("d1", "d1"));
   EXPECT_TRUE(resumes(client, first, first));
   EXPECT_FALSE(resumes(client, first, then)) << "it may have been revoked";
+}
+
+TEST_F(TlsTest, TakesNoFirstMessageThatIsTooLong) {
+  const TlsContext context{options, nullptr};
+  const std::string long_hello("\x16\x03\x01\x00\x04\x01\x01\xff\xff", 9);
+  const std::string torn("\x16\x03\x01\x00\x01\x01\x16\x03\x01", 9);
+  for (const std::string& bytes : {long_hello, torn}) {
+    const auto server = accept(context);
+    for (const char byte : bytes) {
+      if (server->is_open()) server->receive({&byte, 1});
+    }
+    EXPECT_EQ(server->failure(), "TLS: a first message that is too long, or in too small pieces");
+  }
+}
+
+TEST_F(TlsTest, SaysByeToWhoeverSaysIt) {
+  const TlsContext context{options, nullptr};
+  TlsClient client{authority.certificate()};
+  client.begin();
+  const auto server = accept(context);
+  client.take({});
+  talk(client, *server);
+  SSL_shutdown(client.ssl());
+  talk(client, *server);
+  EXPECT_FALSE(server->is_open());
+  EXPECT_EQ(SSL_get_shutdown(client.ssl()), SSL_RECEIVED_SHUTDOWN | SSL_SENT_SHUTDOWN);
 }
 
 TEST_F(TlsTest, AsksForCertificatesAsItIsTold) {
@@ -294,8 +330,7 @@ TEST_F(TlsTest, SpeaksMqttWhereTheClientAsksWhat) {
     SSL_get0_alpn_selected(client.ssl(), &protocol, &size);
     return std::string{reinterpret_cast<const char*>(protocol), size};
   };
-  EXPECT_EQ(chosen("\x02h2\x04mqtt"), "mqtt");
-  EXPECT_EQ(chosen("\x02h2\x08http/1.1"), "http/1.1");
+  EXPECT_EQ(chosen("\x02h2\x08http/1.1\x04mqtt"), "mqtt");
   EXPECT_EQ(chosen("\x0ex-amzn-mqtt-ca"), "");
 }
 
