@@ -1,11 +1,14 @@
 #include "tests/support/program.h"
 
 #include <fmt/format.h>
+#include <libpq-fe.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 
 #include <array>
+#include <chrono>
+#include <memory>
 #include <stdexcept>
 
 namespace hub::test {
@@ -48,6 +51,29 @@ void pause_for(std::chrono::milliseconds time) {
   ::poll(nullptr, 0, static_cast<int>(time.count()));
 }
 
+// Throws when the deadline passes before the next result is there.
+void wait_for_result(PGconn* link, Clock::time_point deadline) {
+  while (PQisBusy(link) == 1) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd ready{PQsocket(link), POLLIN, 0};
+    if (left <= 0 || ::poll(&ready, 1, static_cast<int>(left)) == 0) {
+      throw std::runtime_error("the database does not answer");
+    }
+    if (PQconsumeInput(link) != 1) throw std::runtime_error(PQerrorMessage(link));
+  }
+}
+
+void append_rows(const PGresult* result, std::string& text) {
+  for (int row = 0; row < PQntuples(result); ++row) {
+    if (!text.empty()) text += '\n';
+    for (int column = 0; column < PQnfields(result); ++column) {
+      if (column > 0) text += '|';
+      text += PQgetvalue(result, row, column);
+    }
+  }
+}
+
 }  // namespace
 
 Outcome run_program(const std::vector<std::string>& arguments, const RunOptions& options) {
@@ -64,13 +90,26 @@ Outcome run_program(const std::vector<std::string>& arguments, const RunOptions&
 }
 
 std::string psql(std::string_view url, std::string_view sql) {
-  const auto outcome =
-      run_program({"psql", "--no-psqlrc", "--tuples-only", "--no-align", "--quiet",
-                   "--set=ON_ERROR_STOP=1", "--command", std::string(sql), std::string(url)});
-  if (outcome.exit_code != 0) throw std::runtime_error(outcome.err);
-  auto text = outcome.out;
-  if (text.ends_with('\n')) text.pop_back();
-  return text;
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> connection{
+      PQconnectdb(std::string(url).c_str()), &PQfinish};
+  PGconn* const link = connection.get();
+  if (PQstatus(link) != CONNECTION_OK) throw std::runtime_error(PQerrorMessage(link));
+  PQsetNoticeProcessor(link, [](void*, const char*) {}, nullptr);
+  if (PQsendQuery(link, std::string(sql).c_str()) != 1) {
+    throw std::runtime_error(PQerrorMessage(link));
+  }
+  const auto deadline = Clock::now() + RunOptions{}.bound;
+  std::string text;
+  for (;;) {
+    wait_for_result(link, deadline);
+    const std::unique_ptr<PGresult, decltype(&PQclear)> result{PQgetResult(link), &PQclear};
+    if (!result) return text;
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+      throw std::runtime_error(PQresultErrorMessage(result.get()));
+    }
+    append_rows(result.get(), text);
+  }
 }
 
 RunningProgram::RunningProgram(const std::vector<std::string>& arguments, const RunOptions& options)

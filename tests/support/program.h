@@ -28,8 +28,10 @@ struct RunOptions {
 [[nodiscard]] Outcome run_program(const std::vector<std::string>& arguments,
                                   const RunOptions& options = {});
 
-// Runs SQL with psql, as a person would, and returns its rows: columns joined by '|', rows by
-// '\n'. Throws std::runtime_error with psql's words.
+// Runs SQL, one statement or several, and returns the rows as psql shows them bare: columns joined
+// by
+// '|', rows by '\n'. By libpq in this process, as tests ask again and again. Throws
+// std::runtime_error with PostgreSQL's words.
 std::string psql(std::string_view url, std::string_view sql);
 
 // A program that runs on while the test talks to it.
