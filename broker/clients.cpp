@@ -66,7 +66,7 @@ void Clients::adopt(Connection connection) {
   Client& client = add(std::move(connection));
   const Connection::Input input = client.connection.unread(read_buffer_);
   if (!input.bytes.empty()) handle(client, input.bytes);
-  go_on_with_more(client);
+  after_read(client);  // of what was read over there
 }
 
 void Clients::on_event(const epoll_event& event) {
